@@ -1,0 +1,13 @@
+# rb_room(path [libraries]): a folder below src/ becomes a static library that may link the rooms declared before it.
+set(RB_ROOMS "" CACHE INTERNAL "")
+function(rb_room path)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${path}/*.c)
+    if(NOT sources)
+        return()
+    endif()
+    string(REPLACE "/" "_" name ${path})
+    add_library(rb_${name} STATIC ${sources})
+    target_include_directories(rb_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(rb_${name} PUBLIC ${RB_ROOMS} PRIVATE ${ARGN})
+    set(RB_ROOMS rb_${name} ${RB_ROOMS} CACHE INTERNAL "")
+endfunction()

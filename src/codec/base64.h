@@ -1,0 +1,15 @@
+/* Base64 (RFC 4648). Pure. */
+#ifndef RB_CODEC_BASE64_H
+#define RB_CODEC_BASE64_H
+
+#include "base/buf.h"
+#include "base/reason.h"
+
+void rb_base64_encode(struct rb_buf *out, rb_str bytes);      /* standard alphabet, padded */
+void rb_base64url_encode(struct rb_buf *out, rb_str bytes);   /* URL alphabet, no padding */
+
+/* Reads both alphabets; ASCII white space is skipped and padding is optional. Anything else: RB_BAD_REQUEST, and `out` is as
+ * it was. */
+rb_err rb_base64_decode(struct rb_buf *out, rb_str text);
+
+#endif
