@@ -6,6 +6,7 @@
 
 static _Atomic uint64_t advanced_ms;
 static double speed = 1;
+static _Atomic bool is_test;
 static uint64_t sped_up_since_ns;
 
 static uint64_t read_ns(clockid_t id)
@@ -38,14 +39,26 @@ uint64_t rb_clock_wall_ms(void)
     return read_ns(CLOCK_REALTIME) / 1000000u + ahead_ms();
 }
 
+bool rb_clock_is_test(void)
+{
+    return atomic_load_explicit(&is_test, memory_order_relaxed);
+}
+
+void rb_clock_test_enable(void)
+{
+    atomic_store(&is_test, true);
+}
+
 void rb_clock_test_speed(double factor)
 {
+    rb_clock_test_enable();
     speed = factor;
     sped_up_since_ns = rb_clock_real_ns();
 }
 
 void rb_clock_test_advance_ms(uint64_t ms)
 {
+    rb_clock_test_enable();
     atomic_fetch_add(&advanced_ms, ms);
 }
 

@@ -5,6 +5,7 @@
 #ifndef RB_BASE_CLOCK_H
 #define RB_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,8 +13,10 @@ uint64_t rb_clock_ms(void);
 uint64_t rb_clock_wall_ms(void);
 uint64_t rb_clock_real_ns(void); /* monotonic and never shifted: for measuring */
 
-/* Tests only. */
-void rb_clock_test_speed(double factor);        /* set before any thread starts; 1 = as the world */
+/* Tests only. The last three make it a test clock, which loops watch more closely. */
+bool rb_clock_is_test(void);
+void rb_clock_test_enable(void);
+void rb_clock_test_speed(double factor);        /* at least 1; before any thread starts */
 void rb_clock_test_advance_ms(uint64_t ms);     /* time jumps ahead */
 
 /* RFC 3339 in UTC with milliseconds, "2026-11-22T03:07:45.123Z"; out has RB_CLOCK_TEXT_BYTES. */

@@ -26,7 +26,10 @@ bool rb_log_level_find(rb_str name, enum rb_log_level *out_level)
     return false;
 }
 
-/* Quotes what would break a line or a JSON string; used by both forms. */
+enum { VALUE_BYTES_MAX = 1000 };
+
+/* Quoted for both forms. What is not printable ASCII is written as \u00NN a byte: peers choose some values, and neither a terminal nor a
+ * JSON reader must stumble over them. */
 static void add_quoted(struct rb_buf *line, rb_str s)
 {
     rb_buf_add_char(line, '"');
@@ -35,7 +38,7 @@ static void add_quoted(struct rb_buf *line, rb_str s)
         if (c == '"' || c == '\\') {
             rb_buf_add_char(line, '\\');
             rb_buf_add_char(line, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (c < 0x20 || c >= 0x7f) {
             rb_buf_add_fmt(line, "\\u%04x", c);
         } else {
             rb_buf_add_char(line, (char)c);
@@ -48,26 +51,26 @@ static bool is_plain(rb_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '=' || c == '\\') return false;
+        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '=' || c == '\\') return false;
     }
     return s.n > 0;
 }
 
 static void add_value(struct rb_buf *line, const struct rb_log_kv *kv)
 {
+    rb_str text = rb_str_sub(kv->str, 0, VALUE_BYTES_MAX);
     if (kv->kind == RB_LOG_U64)
         rb_buf_add_u64(line, kv->u64);
-    else if (!json_form && is_plain(kv->str))
-        rb_buf_add_str(line, kv->str);
+    else if (!json_form && is_plain(text))
+        rb_buf_add_str(line, text);
     else
-        add_quoted(line, kv->str);
+        add_quoted(line, text);
 }
 
 void rb_log_write(enum rb_log_level level, const char *event, const struct rb_log_kv *pairs)
 {
     if (level < least_level) return;
-    struct rb_buf line;
-    rb_buf_init(&line, 4000);
+    struct rb_buf line = {0};
     char time[RB_CLOCK_TEXT_BYTES];
     rb_clock_format(rb_clock_wall_ms(), time);
     if (json_form)
@@ -78,8 +81,6 @@ void rb_log_write(enum rb_log_level level, const char *event, const struct rb_lo
         rb_buf_add_fmt(&line, json_form ? ",\"%s\":" : " %s=", kv->key);
         add_value(&line, kv);
     }
-    line.limit = 0;
-    line.failed = false;
     rb_buf_add_text(&line, json_form ? "}\n" : "\n");
     ssize_t written = write(STDERR_FILENO, line.p, line.n); /* a log that cannot be written is lost, not waited for */
     (void)written;

@@ -5,11 +5,12 @@
 #include "base/buf.h"
 #include "base/reason.h"
 
-void rb_base64_encode(struct rb_buf *out, rb_str bytes);      /* standard alphabet, padded */
-void rb_base64url_encode(struct rb_buf *out, rb_str bytes);   /* URL alphabet, no padding */
+void rb_base64_encode(struct rb_buf *out, rb_str bytes);    /* standard alphabet, padded */
+void rb_base64url_encode(struct rb_buf *out, rb_str bytes); /* URL alphabet, no padding */
 
-/* Reads both alphabets; ASCII white space is skipped and padding is optional. Anything else: RB_BAD_REQUEST, and `out` is as
- * it was. */
+/* Reads both alphabets; ASCII white space is skipped and padding is optional, but whole if there is any. Bits
+ * that stand for nothing must be zero. Anything else: RB_BAD_REQUEST, and `out` is as it was.
+ * RB_OUT_OF_MEMORY when `out` cannot take it. */
 rb_err rb_base64_decode(struct rb_buf *out, rb_str text);
 
 #endif

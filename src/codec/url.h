@@ -6,22 +6,24 @@
 #include "base/buf.h"
 #include "base/reason.h"
 
-/* The two parts, still percent-coded, borrowed from `target`. RB_BAD_REQUEST unless the target begins with '/' and has only
- * visible ASCII (fragments are refused too). Absolute-form ("http://host/path") is taken as its path and query. */
+/* The two parts, still percent-coded, borrowed from `target`. RB_BAD_REQUEST unless the target begins with
+ * '/' and has only visible ASCII (fragments are refused too). Absolute-form ("http://host/path") is taken as
+ * its path and query; user information in it is refused. A missing path there is "/" (static). */
 struct rb_url {
     rb_str path;
     rb_str query; /* without '?'; RB_STR_NONE when there is none */
 };
 rb_err rb_url_split(struct rb_url *out, rb_str target);
 
-/* Percent-decodes; borrowed from `s` when nothing is coded. RB_BAD_REQUEST for a broken code, for %00 and for results that
- * are not UTF-8. plus_is_space as in queries. */
+/* Percent-decodes; borrowed from `s` when nothing is coded. RB_BAD_REQUEST for a broken code, for zero bytes
+ * (coded or not) and for results that are not UTF-8. plus_is_space as in queries. */
 rb_err rb_url_decode(struct rb_arena *arena, rb_str s, bool plus_is_space, rb_str *out_decoded);
 
 /* Percent-codes all but unreserved characters. */
 void rb_url_encode(struct rb_buf *out, rb_str s);
 
-/* Walks name=value pairs: true with the decoded pair, false at the end. A pair with a broken code is handed out raw. */
+/* Walks name=value pairs ('+' is a space): true with the decoded pair, false at the end. *rest starts as the
+ * query. Empty pairs are skipped, a missing value is empty. A pair with a broken code is handed out raw. */
 bool rb_url_query_next(struct rb_arena *arena, rb_str *rest, rb_str *out_name, rb_str *out_value);
 
 /* The last value of `name`; false when it does not occur. Names are compared exactly. */

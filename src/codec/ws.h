@@ -1,8 +1,9 @@
-/* WebSocket framing (RFC 6455): bytes in, messages out. The server's side reads masked frames and writes unmasked ones; the
- * client's side the other way round. Pure: no sockets, no clock.
+/* WebSocket framing (RFC 6455): bytes in, messages out. The server's side reads masked frames and writes
+ * unmasked ones; the client's side the other way round. Pure: no sockets, no clock.
  *
- * A reader holds only the state of a partial frame; a message that lies whole in one input is handed out in place (unmasked
- * there, so the input is changed), and only one that is split or fragmented is collected in memory that is freed with it. */
+ * A reader holds only the state of a partial frame; a message that lies whole in one input is handed out in
+ * place (unmasked there, so the input is changed), and only one that is split or fragmented is collected in
+ * memory that is freed with it. However the bytes are cut, the events are the same. One owner; any thread. */
 #ifndef RB_CODEC_WS_H
 #define RB_CODEC_WS_H
 
@@ -20,19 +21,22 @@ enum rb_ws_opcode {
 
 enum { RB_WS_HEADER_MAX = 14, RB_WS_CONTROL_MAX = 125 };
 
+/* 64 bytes: a million idle connections hold one each. All fields are private. */
 struct rb_ws_reader {
-    struct rb_buf *partial;   /* the message being collected; NULL while there is none */
-    uint64_t frame_left;      /* payload bytes of the current frame still to come */
-    uint8_t mask[4];
-    uint8_t header[RB_WS_HEADER_MAX]; /* a header that came in pieces; later control payload lives in control */
+    struct rb_buf *partial; /* the message being collected; NULL while there is none */
+    char *control;          /* a control payload being collected (RB_WS_CONTROL_MAX bytes); mostly NULL */
+    uint64_t frame_left;    /* payload bytes of the current frame still to come */
+    uint32_t message_max;   /* bytes of one message, all fragments together */
+    uint32_t utf8;          /* state of rb_utf8_feed; 0 between messages */
+    uint8_t header[RB_WS_HEADER_MAX]; /* a header that came in pieces */
     uint8_t header_n;
-    uint8_t flags; /* private */
-    uint8_t opcode; /* private */
-    uint8_t message_opcode; /* private */
-    uint32_t mask_at; /* private */
-    uint32_t utf8; /* private */
-    uint32_t message_max; /* bytes of one message, all fragments together */
-    struct rb_buf *control;   /* a control payload that came in pieces; NULL while there is none */
+    uint8_t flags;
+    uint8_t mask[4];
+    uint8_t mask_at;        /* which mask byte the next payload byte meets */
+    uint8_t opcode;         /* of the frame */
+    uint8_t message_opcode; /* of the message being read; 0 between messages */
+    uint8_t control_n;
+    uint8_t broken; /* the rb_err that ended it; 0 while it works */
 };
 
 void rb_ws_reader_init(struct rb_ws_reader *reader, bool is_server, uint32_t message_max_bytes);
@@ -40,8 +44,8 @@ void rb_ws_reader_fini(struct rb_ws_reader *reader); /* safe on a zeroed one */
 
 struct rb_ws_event {
     enum rb_ws_opcode opcode; /* TEXT or BINARY (a whole message), CLOSE, PING, PONG */
-    rb_str payload; /* valid until the next call of next or fini */
-    uint16_t close_code; /* with CLOSE: 1005 when the frame had none; payload is then the reason text */
+    rb_str payload;           /* valid until the next call of next or fini */
+    uint16_t close_code;      /* with CLOSE: 1005 when the frame had none; payload is then the reason text */
 };
 
 /* Bytes that the reader may change. */
@@ -52,22 +56,31 @@ struct rb_ws_input {
 
 enum rb_ws_step { RB_WS_MORE, RB_WS_EVENT, RB_WS_FAILED };
 
-/* Takes bytes from *input (advancing it, and unmasking in place) until an event is complete (EVENT; call again for the rest), the
- * input is used up (MORE), or the peer broke the protocol (FAILED: *out_err is RB_PROTOCOL_ERROR, RB_BAD_UTF8, RB_MESSAGE_TOO_LARGE or
- * RB_OUT_OF_MEMORY, whose close_code is what to close with). Checked: masks, reserved bits and opcodes, control frames (length,
- * not fragmented), fragment order, minimal lengths, UTF-8 of text (fail-fast while it comes in), close codes allowed on the wire. */
-enum rb_ws_step rb_ws_next(struct rb_ws_reader *reader, struct rb_ws_input *input, struct rb_ws_event *out, rb_err *out_err);
+/* Takes bytes from *input (advancing it, and unmasking in place) until an event is complete (EVENT; call
+ * again for the rest), the input is used up (MORE), or the peer broke the protocol (FAILED: *out_err is
+ * RB_PROTOCOL_ERROR, RB_BAD_UTF8, RB_MESSAGE_TOO_LARGE or RB_OUT_OF_MEMORY, whose close_code is what to close
+ * with; it fails for ever then). What follows a CLOSE is dropped. Checked: masks, reserved bits and opcodes,
+ * control frames (length, not fragmented), fragment order, minimal lengths, UTF-8 of text (fail-fast while it
+ * comes in), close codes allowed on the wire. */
+enum rb_ws_step rb_ws_next(struct rb_ws_reader *reader, struct rb_ws_input *input, struct rb_ws_event *out,
+                           rb_err *out_err);
 
-/* Writing. Header into `out` (RB_WS_HEADER_MAX bytes); the length written is returned. mask NULL on the server's side. */
+/* Writing. Header into `out` (RB_WS_HEADER_MAX bytes); the length written is returned. mask NULL on the
+ * server's side. */
 size_t rb_ws_put_header(unsigned char *out, enum rb_ws_opcode opcode, bool is_final, uint64_t payload_bytes,
                         const unsigned char mask[4]);
 /* A whole unmasked frame, header and payload together. */
 void rb_ws_put_frame(struct rb_buf *out, enum rb_ws_opcode opcode, rb_str payload);
-/* A close frame; code 0 writes an empty payload. reason is cut to fit at a UTF-8 boundary. */
+/* A close frame; code 0, and codes that may not be sent (1005, 1006), write an empty payload. reason is valid
+ * UTF-8 and is cut to fit between two characters. */
 void rb_ws_put_close(struct rb_buf *out, uint16_t code, rb_str reason);
-void rb_ws_mask(char *p, size_t n, const unsigned char mask[4], uint32_t at); /* 8 bytes at a time */
+/* Masks or unmasks in place, 8 bytes at a time; `at` is the position of p[0] in the payload. */
+void rb_ws_mask(char *p, size_t n, const unsigned char mask[4], uint32_t at);
+/* May a close frame carry it? 1000-1003, 1007-1014, 3000-4999. */
+bool rb_ws_close_code_is_valid(unsigned code);
 
-/* Handshake: Sec-WebSocket-Accept for a key. False when the key is not base64 of 16 bytes. */
+/* Handshake: Sec-WebSocket-Accept for a key, zero-terminated. False when the key is not base64 of 16 bytes.
+ */
 enum { RB_WS_ACCEPT_BYTES = 28 };
 bool rb_ws_accept(rb_str key, char out[RB_WS_ACCEPT_BYTES + 1]);
 
