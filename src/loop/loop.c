@@ -1,0 +1,312 @@
+#include "loop/loop.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "loop/loop_private.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Thread_local struct rb_loop *current;
+
+struct rb_loop *rb_loop_current(void)
+{
+    return current;
+}
+
+char *rb_loop_scratch(struct rb_loop *loop)
+{
+    return loop->scratch;
+}
+
+/* Read at most once a turn, and only by turns that ask. */
+uint64_t rb_loop_now_ms(struct rb_loop *loop)
+{
+    if (loop->now_ms == 0) loop->now_ms = rb_clock_ms();
+    return loop->now_ms;
+}
+
+/* ---- mail ---- */
+
+void rb_loop_post(struct rb_loop *loop, struct rb_mail *mail)
+{
+    mail->next = NULL;
+    pthread_mutex_lock(&loop->mail_lock);
+    bool was_empty = loop->mail_first == NULL;
+    *loop->mail_last = mail;
+    loop->mail_last = &mail->next;
+    pthread_mutex_unlock(&loop->mail_lock);
+    if (was_empty) uv_async_send(&loop->wake);
+}
+
+/* False when there were none. */
+static bool run_letters(struct rb_loop *loop)
+{
+    pthread_mutex_lock(&loop->mail_lock);
+    struct rb_mail *mail = loop->mail_first;
+    loop->mail_first = NULL;
+    loop->mail_last = &loop->mail_first;
+    pthread_mutex_unlock(&loop->mail_lock);
+    if (!mail) return false;
+    while (mail) {
+        struct rb_mail *next = mail->next;
+        mail->run(mail);
+        mail = next;
+    }
+    return true;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct rb_loop *loop = wake->data;
+    run_letters(loop);
+    pthread_mutex_lock(&loop->mail_lock);
+    if (loop->must_stop) uv_stop(&loop->uv);
+    loop->must_stop = false;
+    pthread_mutex_unlock(&loop->mail_lock);
+}
+
+void rb_loop_stop(struct rb_loop *loop)
+{
+    pthread_mutex_lock(&loop->mail_lock);
+    loop->must_stop = true;
+    pthread_mutex_unlock(&loop->mail_lock);
+    uv_async_send(&loop->wake);
+}
+
+/* ---- before sleeping ---- */
+
+void rb_loop_before_sleep(struct rb_loop *loop, struct rb_task *task)
+{
+    if (!rb_list_is_linked(&task->node)) rb_list_push_back(&loop->tasks, &task->node);
+}
+
+void rb_loop_forget_task(struct rb_task *task)
+{
+    rb_list_remove(&task->node);
+}
+
+static void run_tasks(struct rb_loop *loop)
+{
+    struct rb_list *node;
+    while ((node = rb_list_pop_front(&loop->tasks)) != NULL) {
+        struct rb_task *task = RB_OUTER(node, struct rb_task, node);
+        task->run(task);
+    }
+}
+
+/* ---- timers ---- */
+
+void rb_timer_start(struct rb_loop *loop, struct rb_timer *timer, uint64_t delay_ms,
+                    void (*on_due)(struct rb_timer *))
+{
+    rb_timer_stop(timer);
+    if (__builtin_add_overflow(rb_clock_ms(), delay_ms, &timer->due_ms)) timer->due_ms = UINT64_MAX;
+    timer->on_due = on_due;
+    rb_wheel_add(&loop->wheel, timer);
+}
+
+void rb_timer_stop(struct rb_timer *timer)
+{
+    rb_list_remove(&timer->node);
+}
+
+static void on_alarm(uv_timer_t *alarm)
+{
+    struct rb_loop *loop = alarm->data;
+    loop->alarm_ms = UINT64_MAX;
+    rb_wheel_advance(&loop->wheel, rb_clock_ms());
+}
+
+/* A test clock may jump at any time, so with one the loop looks every millisecond instead of trusting its
+ * sleep. */
+static void set_alarm(struct rb_loop *loop)
+{
+    uint64_t next_ms = rb_wheel_next_ms(&loop->wheel);
+    if (next_ms == loop->alarm_ms) return;
+    loop->alarm_ms = next_ms;
+    if (next_ms == UINT64_MAX) {
+        uv_timer_stop(&loop->alarm);
+        return;
+    }
+    uint64_t now_ms = rb_clock_ms();
+    uint64_t delay_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+    if (rb_clock_is_test() && delay_ms > 1) {
+        delay_ms = 1;
+        loop->alarm_ms = UINT64_MAX;
+    }
+    uv_timer_start(&loop->alarm, on_alarm, delay_ms, 0);
+}
+
+static void on_before_sleep(uv_prepare_t *prepare)
+{
+    struct rb_loop *loop = prepare->data;
+    loop->now_ms = rb_clock_ms();
+    rb_wheel_advance(&loop->wheel, loop->now_ms);
+    run_tasks(loop);
+    set_alarm(loop);
+    loop->now_ms = 0; /* who knows how long the sleep will be */
+}
+
+/* ---- sockets ---- */
+
+void rb_watch_set(struct rb_loop *loop, struct rb_watch *watch, unsigned events)
+{
+    if (events == watch->events) return;
+    struct epoll_event event = {.data.ptr = watch};
+    if (events & RB_READABLE) event.events |= EPOLLIN | EPOLLRDHUP;
+    if (events & RB_WRITABLE) event.events |= EPOLLOUT;
+    int op = !watch->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    RB_CHECK(epoll_ctl(loop->epoll_fd, op, watch->fd, &event) == 0);
+    watch->events = events;
+    if (events) return;
+    for (int i = 0; i < loop->ready_count; i++)
+        if (loop->ready[i].data.ptr == watch) loop->ready[i].data.ptr = NULL;
+}
+
+void rb_watch_move(struct rb_loop *loop, struct rb_watch *to, struct rb_watch *from)
+{
+    unsigned events = from->events;
+    *to = *from;
+    rb_watch_set(loop, from, 0);
+    to->events = 0;
+    rb_watch_set(loop, to, events);
+}
+
+static void on_sockets(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    struct rb_loop *loop = poll->data;
+    struct epoll_event batch[READY_MAX];
+    int count = epoll_wait(loop->epoll_fd, batch, READY_MAX, 0);
+    loop->ready = batch;
+    loop->ready_count = count > 0 ? count : 0;
+    for (int i = 0; i < loop->ready_count; i++) {
+        struct rb_watch *watch = batch[i].data.ptr;
+        if (!watch) continue; /* stopped by a callback before it in this batch */
+        unsigned ready = 0;
+        if (batch[i].events & ~(uint32_t)EPOLLOUT) ready |= RB_READABLE;
+        if (batch[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) ready |= RB_WRITABLE;
+        watch->on_ready(watch, ready);
+    }
+    loop->ready = NULL;
+    loop->ready_count = 0;
+}
+
+/* ---- work ---- */
+
+struct work {
+    uv_work_t uv;
+    void (*work)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void on_work(uv_work_t *uv)
+{
+    struct work *work = uv->data;
+    work->work(work->arg);
+}
+
+static void on_work_done(uv_work_t *uv, int status)
+{
+    (void)status;
+    struct work *work = uv->data;
+    if (work->done) work->done(work->arg);
+    rb_free(work);
+}
+
+void rb_loop_work(struct rb_loop *loop, void (*work_fn)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct work *work = rb_new(struct work);
+    *work = (struct work){.work = work_fn, .done = done, .arg = arg};
+    work->uv.data = work;
+    RB_CHECK(uv_queue_work(&loop->uv, &work->uv, on_work, on_work_done) == 0);
+}
+
+/* ---- signals ---- */
+
+static void on_uv_signal(uv_signal_t *uv, int number)
+{
+    struct signal_handler *handler = uv->data;
+    handler->on_signal(handler->arg, number);
+}
+
+void rb_loop_on_signal(struct rb_loop *loop, int number, void (*on_signal)(void *arg, int signal), void *arg)
+{
+    RB_CHECK(loop->signal_count < SIGNALS_MAX);
+    struct signal_handler *handler = &loop->signals[loop->signal_count++];
+    handler->on_signal = on_signal;
+    handler->arg = arg;
+    handler->uv.data = handler;
+    RB_CHECK(uv_signal_init(&loop->uv, &handler->uv) == 0);
+    RB_CHECK(uv_signal_start(&handler->uv, on_uv_signal, number) == 0);
+}
+
+/* ---- life ---- */
+
+struct rb_loop *rb_loop_new(const char *name)
+{
+    signal(SIGPIPE,
+           SIG_IGN); /* sendfile and pipes know no MSG_NOSIGNAL; libuv gives children the default again */
+    struct rb_loop *loop = rb_new(struct rb_loop);
+    strncpy(loop->name, name, sizeof loop->name - 1);
+    RB_CHECK(uv_loop_init(&loop->uv) == 0);
+    loop->mail_last = &loop->mail_first;
+    pthread_mutex_init(&loop->mail_lock, NULL);
+    rb_list_init(&loop->tasks);
+    rb_wheel_init(&loop->wheel, rb_clock_ms());
+    loop->scratch = rb_alloc(RB_LOOP_SCRATCH_BYTES);
+    loop->alarm_ms = UINT64_MAX;
+
+    RB_CHECK(uv_async_init(&loop->uv, &loop->wake, on_wake) == 0);
+    loop->wake.data = loop;
+    RB_CHECK(uv_prepare_init(&loop->uv, &loop->before_sleep) == 0);
+    loop->before_sleep.data = loop;
+    uv_prepare_start(&loop->before_sleep, on_before_sleep);
+    RB_CHECK(uv_timer_init(&loop->uv, &loop->alarm) == 0);
+    loop->alarm.data = loop;
+
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    RB_CHECK(loop->epoll_fd >= 0);
+    RB_CHECK(uv_poll_init(&loop->uv, &loop->sockets, loop->epoll_fd) == 0);
+    loop->sockets.data = loop;
+    uv_poll_start(&loop->sockets, UV_READABLE, on_sockets);
+    return loop;
+}
+
+void rb_loop_run(struct rb_loop *loop)
+{
+    current = loop;
+    pthread_setname_np(pthread_self(), loop->name);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    run_tasks(loop); /* the last turn is a whole one, though no sleep follows it */
+    loop->now_ms = 0;
+    current = NULL;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void rb_loop_free(struct rb_loop *loop)
+{
+    if (!loop) return;
+    current = loop;
+    run_letters(loop); /* which came after the last turn */
+    uv_walk(&loop->uv, close_handle, NULL);
+    do { /* work under way, and what it and the letters bring about */
+        run_tasks(loop);
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+    } while (run_letters(loop));
+    run_tasks(loop);
+    RB_CHECK(uv_loop_close(&loop->uv) == 0);
+    close(loop->epoll_fd);
+    pthread_mutex_destroy(&loop->mail_lock);
+    rb_free(loop->scratch);
+    rb_free(loop);
+    current = NULL;
+}
