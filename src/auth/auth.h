@@ -1,0 +1,56 @@
+/* Who may do what: opaque bearer tokens resolve to (tenant, client, role).
+ *
+ * A token is 32 random characters (192 bits) behind a prefix; the store has only its SHA-256, so a token is
+ * shown once, when it is made. Each loop caches what it looked up for a short time, so a token that was
+ * revoked works at most that much longer. */
+#ifndef RB_AUTH_AUTH_H
+#define RB_AUTH_AUTH_H
+
+#include "base/arena.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+enum rb_role {
+    RB_ROLE_CLIENT, /* starts jobs, sees its own, subscribes */
+    RB_ROLE_BACKEND /* publishes; sees all of its tenant */
+};
+const char *rb_role_name(enum rb_role role);
+bool rb_role_find(rb_str name, enum rb_role *out_role);
+
+struct rb_identity {
+    rb_str tenant, client;
+    enum rb_role role;
+};
+/* One allocation on the heap, slices inside; rb_free. */
+struct rb_identity *rb_identity_copy(const struct rb_identity *identity);
+
+/* ---- making tokens ---- */
+enum { RB_TOKEN_TEXT_BYTES = 40 };
+/* A new token into `out` (zero-terminated), its record for the store into the transaction. label names it for
+ * listing and revoking. */
+void rb_token_make(struct rb_tx *tx, const struct rb_identity *identity, rb_str label, uint64_t expires_ms,
+                   char out[RB_TOKEN_TEXT_BYTES]);
+/* The same for a token made before. */
+void rb_token_add(struct rb_tx *tx, rb_str token, const struct rb_identity *identity, rb_str label,
+                  uint64_t expires_ms);
+/* Tenants, clients and labels: 1 to 64 characters of [A-Za-z0-9._-]. */
+bool rb_auth_name_is_valid(rb_str name);
+
+/* ---- checking ---- */
+struct rb_auth; /* shared by all loops; each has a cache of its own inside */
+enum { RB_AUTH_CACHE_MS = 10000, RB_AUTH_CACHE_MAX = 10000 };
+struct rb_auth *rb_auth_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count);
+void rb_auth_free(struct rb_auth *auth); /* after the loops have ended */
+
+/* identity is NULL unless err is RB_OK, and is valid during the call only. */
+typedef void rb_auth_done_fn(void *arg, rb_err err, const struct rb_identity *identity);
+struct rb_auth_check;
+/* On one of the loops. Calls done once, at once or later: RB_OK, RB_UNAUTHENTICATED, or a store error.
+ * Returns what can be cancelled, NULL when done was called. */
+struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_done_fn *done, void *arg);
+void rb_auth_cancel(struct rb_auth_check *check); /* done will not be called; NULL is fine */
+
+/* The token of "Bearer TOKEN" (RFC 6750); NONE when the header value is something else. */
+rb_str rb_auth_bearer(rb_str authorization);
+
+#endif

@@ -1,0 +1,219 @@
+/* Rooms: an event joins, an event leaves, and a room is a topic. Joining starts where the client's cursor was
+ * confirmed last, or as far back as results are kept, so a result that was ready before the join is delivered
+ * by the same path as one that comes later. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "doors/socketio/sio_private.h"
+
+#include <string.h>
+
+enum { FIELD_BYTES_MAX = 64 };
+
+/* ---- tenants and hosts ---- */
+
+char *room_host_alias(rb_str host)
+{
+    size_t end = host.n;
+    for (size_t i = host.n;
+         i-- > 0;) { /* the port goes; a colon inside brackets is part of an IPv6 address */
+        if (host.p[i] == ']') break;
+        if (host.p[i] == ':') end = i;
+    }
+    char *alias = rb_alloc(end + 1);
+    for (size_t i = 0; i < end; i++) {
+        char c = host.p[i];
+        alias[i] = c == '.' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    return alias;
+}
+
+static bool is_alias_of(rb_str host, rb_str alias)
+{
+    char *have = room_host_alias(host);
+    bool is_same = rb_str_ieq(rb_str_of(have), alias);
+    rb_free(have);
+    return is_same;
+}
+
+static bool tenant_has_host(const struct rb_sio_tenant *tenant, rb_str alias)
+{
+    for (unsigned i = 0; i < tenant->host_count; i++)
+        if (is_alias_of(tenant->hosts[i], alias)) return true;
+    return false;
+}
+
+bool room_tenant_matches(const struct rb_sio_door *door, rb_str tenant, rb_str alias)
+{
+    for (unsigned i = 0; i < door->setup.tenant_count; i++) {
+        const struct rb_sio_tenant *known = &door->setup.tenants[i];
+        if (rb_str_eq(known->name, tenant) && tenant_has_host(known, alias)) return true;
+    }
+    return false;
+}
+
+bool room_host_is_foreign(const struct rb_sio_door *door, rb_str tenant, rb_str host_alias)
+{
+    for (unsigned i = 0; i < door->setup.tenant_count; i++) {
+        const struct rb_sio_tenant *known = &door->setup.tenants[i];
+        if (!rb_str_eq(known->name, tenant) && tenant_has_host(known, host_alias))
+            return !room_tenant_matches(door, tenant, host_alias);
+    }
+    return false;
+}
+
+static bool may_join(const struct sio_space *space, const struct rb_sio_room *room, rb_str named)
+{
+    if (room->tenant_field.p == NULL) return true;
+    const struct rb_sio_door *door = space->link->door;
+    if (room_tenant_matches(door, space->identity->tenant, named)) return true;
+    return room->tenant_is_host && rb_str_ieq(named, rb_str_of(space->link->host)) &&
+           !room_host_is_foreign(door, space->identity->tenant, named);
+}
+
+/* ---- topics ---- */
+
+static bool is_fit(rb_str value)
+{
+    if (value.n == 0 || value.n > FIELD_BYTES_MAX) return false;
+    for (size_t i = 0; i < value.n; i++)
+        if ((unsigned char)value.p[i] <= 0x20 || value.p[i] == 0x7f || value.p[i] == '/') return false;
+    return true;
+}
+
+rb_str room_topic(struct rb_arena *arena, rb_str tenant, const struct rb_sio_room *room,
+                  rb_str (*value)(void *arg, rb_str name), void *arg)
+{
+    struct rb_buf topic = {0};
+    bool is_complete = true;
+    rb_buf_add_str(&topic, tenant);
+    rb_buf_add_char(&topic, '/');
+    for (rb_str rest = room->topic; rest.n > 0;) {
+        ptrdiff_t open = rb_str_find(rest, '{'), close = rb_str_find(rest, '}');
+        if (open < 0 || close < open) {
+            rb_buf_add_str(&topic, rest);
+            break;
+        }
+        rb_str found = value(arg, rb_str_sub(rest, (size_t)open + 1, (size_t)(close - open) - 1));
+        is_complete = is_complete && is_fit(found);
+        rb_buf_add_str(&topic, rb_str_sub(rest, 0, (size_t)open));
+        rb_buf_add_str(&topic, found);
+        rest = rb_str_from(rest, (size_t)close + 1);
+    }
+    rb_str name = rb_buf_str(&topic);
+    is_complete = is_complete && !topic.failed && rb_topic_name_is_valid(name);
+    rb_str copy = is_complete ? rb_arena_copy(arena, name) : RB_STR_NONE;
+    rb_buf_fini(&topic);
+    return copy;
+}
+
+const struct rb_sio_room *room_of_kind(const struct rb_sio_door *door, rb_str kind)
+{
+    for (unsigned i = 0; i < door->setup.room_count; i++) {
+        const struct rb_sio_room *room = &door->setup.rooms[i];
+        for (unsigned k = 0; k < room->kind_count; k++)
+            if (rb_str_eq(room->kinds[k], kind)) return room;
+    }
+    return NULL;
+}
+
+/* ---- joining and leaving ---- */
+
+struct argument { /* an object with fields, or the bare value of the room's key */
+    const struct rb_sio_room *room;
+    rb_json_val value;
+    struct rb_arena *arena;
+};
+
+/* Ids may be numbers or strings; both are compared as text. */
+static rb_str scalar_text(rb_json_val value, struct rb_arena *arena)
+{
+    rb_str text = RB_STR_NONE;
+    if (rb_json_type(value) == RB_JSON_NUMBER) return rb_json_raw(value);
+    rb_json_string(value, arena, &text);
+    return text;
+}
+
+static rb_str field_value(void *arg, rb_str name)
+{
+    struct argument *argument = arg;
+    if (rb_json_type(argument->value) != RB_JSON_OBJECT)
+        return rb_str_eq(name, argument->room->key) ? scalar_text(argument->value, argument->arena)
+                                                    : RB_STR_NONE;
+    char *key = rb_str_dup(name);
+    rb_str text = scalar_text(rb_json_get(argument->value, key), argument->arena);
+    rb_free(key);
+    return text;
+}
+
+static const char *join_room(struct sio_space *space, struct argument *argument)
+{
+    struct sio_link *link = space->link;
+    const struct rb_sio_room *room = argument->room;
+    if (rb_json_type(argument->value) != RB_JSON_OBJECT) return "the argument is not an object";
+    rb_str named = room->tenant_field.p ? field_value(argument, room->tenant_field) : RB_STR_NONE;
+    if (!may_join(space, room, named)) {
+        RB_LOG_WARN("socketio.foreign_tenant", RB_KV("client", space->identity->client),
+                    RB_KV("named", named));
+        return "no such tenant here";
+    }
+    rb_str topic = room_topic(argument->arena, space->identity->tenant, room, field_value, argument);
+    if (!topic.p) return "a field is missing or not fit";
+    uint64_t now_ms = rb_clock_wall_ms(), since_ms = now_ms > room->keep_ms ? now_ms - room->keep_ms : 0;
+    if (link->opened_ms < since_ms) since_ms = link->opened_ms;
+    /* A second join of the same room is the same membership. */
+    rb_conn_subscribe(&link->conn, topic, space->identity->client,
+                      &(struct rb_start){.at = RB_START_NAMED, .since_ms = since_ms},
+                      &space->encoding->encoding, 0);
+    return NULL;
+}
+
+static const char *leave_room(struct sio_space *space, struct argument *argument)
+{
+    rb_str topic =
+        room_topic(argument->arena, space->identity->tenant, argument->room, field_value, argument);
+    if (!topic.p) return "a field is missing or not fit";
+    struct rb_conn_sub *sub = rb_conn_find(&space->link->conn, topic);
+    if (!sub) return NULL;                                               /* leaving twice is nothing */
+    if (sub->sub.is_started) rb_sub_confirm(&sub->sub, sub->sub.cursor); /* it has what it came for */
+    rb_conn_unsubscribe(sub);
+    return NULL;
+}
+
+static void answer_ack(struct sio_space *space, const struct rb_sio_packet *packet, const char *error)
+{
+    if (!packet->has_ack_id) return;
+    struct rb_buf args = {0}, ack = {0};
+    struct rb_json_out out = {.buf = &args};
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "ok");
+    rb_json_put_bool(&out, !error);
+    if (error) {
+        rb_json_put_key(&out, "error");
+        rb_json_put_text(&out, error);
+    }
+    rb_json_end_object(&out);
+    rb_sio_put_ack(&ack, space->encoding->nsp, packet->ack_id, rb_buf_str(&args));
+    rb_buf_fini(&args);
+    link_send(space->link, &ack);
+}
+
+bool room_event(struct sio_space *space, rb_str name, rb_json_val args, const struct rb_sio_packet *packet)
+{
+    const struct rb_sio_setup *setup = &space->link->door->setup;
+    for (unsigned i = 0; i < setup->room_count; i++) {
+        const struct rb_sio_room *room = &setup->rooms[i];
+        bool is_join = rb_str_eq(name, room->join);
+        if (!is_join && !rb_str_eq(name, room->leave)) continue;
+        struct rb_arena arena = {0};
+        struct argument argument = {.room = room, .value = rb_json_at(args, 1), .arena = &arena};
+        const char *error = is_join ? join_room(space, &argument) : leave_room(space, &argument);
+        if (error)
+            RB_LOG_INFO("socketio.room_refused", RB_KV("event", name),
+                        RB_KV("client", space->identity->client), RB_KV_TEXT("why", error));
+        answer_ack(space, packet, error);
+        rb_arena_fini(&arena);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,137 @@
+/* The hub: topics, and the one path on which everything reaches a client.
+ *
+ * A topic is a named log. It has a home loop, by the hash of its name, which gives offsets and appends; other
+ * loops with subscriptions hold a replica that the home feeds by mail, in order. A durable topic's events get
+ * their offsets from the store (the row id) and reach the home after their commit. See hub/README.md for the
+ * whole way of an event.
+ *
+ * Topic names here are complete: "tenant/topic". Any thread may publish; subscribing belongs to loops that
+ * have a shard. */
+#ifndef RB_HUB_HUB_H
+#define RB_HUB_HUB_H
+
+#include "hub/event.h"
+#include "hub/topic_log.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+struct rb_hub;
+
+/* What topics keep: the first rule whose pattern fits. "*" stands for one path element, a last "**" for any
+ * rest. */
+struct rb_topic_rule {
+    rb_str pattern; /* of the complete name */
+    struct rb_keep keep;
+};
+
+/* Slices of the rules are borrowed for the hub's life; the last rule must fit everything. loops: those that
+ * get a shard, at most 64. */
+struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count,
+                          const struct rb_topic_rule *rules, unsigned rule_count);
+void rb_hub_free(struct rb_hub *hub);                                      /* after the loops have ended */
+const struct rb_keep *rb_hub_keep(const struct rb_hub *hub, rb_str topic); /* any thread */
+
+/* ---- publishing ---- */
+
+/* One event on its way into one topic. */
+struct rb_publication {
+    struct rb_mail mail;
+    struct rb_hub *hub;
+    rb_str topic;
+    struct rb_event *event;
+    const struct rb_keep *keep;
+    uint64_t *row_id;     /* in the transaction that stores it */
+    struct rb_loop *loop; /* where done is called; NULL: nobody wants to know */
+    void (*done)(
+        struct rb_publication *publication); /* err and position are set; the publication is freed after it */
+    void *arg;
+    rb_err err; /* RB_OUT_OF_MEMORY or what the store says; nothing was published then */
+    struct rb_position position;
+};
+
+/* Any thread. done may be NULL; it is called on the given loop. */
+struct rb_publication *rb_publication_new(struct rb_hub *hub, rb_str topic, const struct rb_event_spec *spec,
+                                          struct rb_loop *loop, void (*done)(struct rb_publication *),
+                                          void *arg);
+/* Publishes: through the store when the topic is durable and the event not transient, else straight to the
+ * topic's home. */
+void rb_publication_send(struct rb_publication *publication);
+/* For events that are stored together with something else: adds the event to the caller's transaction; after
+ * its commit, and before freeing it, the caller delivers (any thread) or, when it failed, fails the
+ * publication. */
+void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx);
+void rb_publication_deliver(struct rb_publication *publication);
+void rb_publication_fail(struct rb_publication *publication, rb_err err);
+
+/* ---- subscribing ---- */
+
+struct rb_topic;
+struct rb_sub;
+
+struct rb_start {
+    enum {
+        RB_START_NOW,    /* what comes from now on */
+        RB_START_OLDEST, /* all that is kept */
+        RB_START_AFTER,  /* after `position` */
+        RB_START_SINCE,  /* what was published at or after `since_ms` */
+        RB_START_NAMED   /* where the cursor of the subscription's client was confirmed last, else as
+                            RB_START_SINCE */
+    } at;
+    struct rb_position position;
+    uint64_t since_ms;
+};
+
+struct rb_sub_ops {
+    /* The position is known (rb_sub_position). Once, never from inside rb_sub_start. */
+    void (*on_started)(struct rb_sub *sub);
+    /* There is something to take. Only to be noted: no call into the hub, no closing. Not called again before
+     * all was taken. */
+    void (*on_ready)(struct rb_sub *sub);
+};
+
+/* A cursor in a topic, embedded in its owner, on one loop. */
+struct rb_sub {
+    const struct rb_sub_ops *ops;
+    struct rb_topic *topic; /* NULL: not started, or stopped */
+    rb_str client;          /* for audiences and named cursors; borrowed from the owner */
+    uint64_t cursor;        /* offset of the last event taken or passed over */
+    struct rb_list topic_node;
+    struct rb_list owner_node;      /* the owner's */
+    struct rb_list pending_node;    /* the owner's */
+    struct rb_sub_request *request; /* while it waits for its start */
+    struct rb_position gap_after;   /* while has_gap */
+    bool is_started, is_ready, has_gap;
+};
+
+/* On a loop with a shard. sub is zeroed but for client. */
+void rb_sub_start(struct rb_hub *hub, struct rb_sub *sub, rb_str topic, const struct rb_start *start,
+                  const struct rb_sub_ops *ops);
+void rb_sub_stop(struct rb_sub *sub); /* safe on a zeroed or stopped one; no callback comes afterwards */
+
+rb_str rb_sub_topic_name(const struct rb_sub *sub);
+struct rb_position rb_sub_position(const struct rb_sub *sub);
+
+enum rb_take { RB_TAKE_NOTHING, RB_TAKE_EVENT, RB_TAKE_GAP };
+/* The next event after the cursor, which moves. The entry is borrowed until the loop's next call into the
+ * hub. With GAP: events between sub->gap_after and rb_sub_position are lost; taking goes on behind them. */
+enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry);
+
+/* Remembers durably, for RB_START_NAMED, that the subscription's client has got all up to this offset. */
+void rb_sub_confirm(struct rb_sub *sub, uint64_t offset);
+/* The same for a client without a subscription at hand. Any thread. */
+void rb_hub_confirm(struct rb_hub *hub, rb_str topic, rb_str client, uint64_t offset);
+
+/* ---- frames ---- How a door writes an event for its clients. One static object, or one for each namespace
+ * and the like. */
+struct rb_encoding {
+    /* A ready frame; NULL when memory is out. topic is the complete name. Must depend on nothing but its
+     * arguments. */
+    struct rb_blob *(*encode)(const struct rb_encoding *encoding, rb_str topic, struct rb_position position,
+                              const struct rb_event *event);
+};
+/* The entry's frame, made at the first call and then shared. Borrowed: take a reference. NULL when memory is
+ * out. */
+struct rb_blob *rb_sub_frame(struct rb_sub *sub, struct rb_log_entry *entry,
+                             const struct rb_encoding *encoding);
+
+#endif

@@ -1,0 +1,111 @@
+/* What the files of this room share: topics as a shard sees them. */
+#ifndef RB_HUB_PRIVATE_H
+#define RB_HUB_PRIVATE_H
+
+#include "base/map.h"
+#include "hub/hub.h"
+
+enum { SHARDS_MAX = 64 };
+
+/* A durable event's offset is its row id, shifted, so that transient events have room between two stored
+ * ones. */
+enum { TRANSIENT_BITS = 20 };
+
+struct rb_shard {
+    struct rb_hub *hub;
+    struct rb_loop *loop;
+    unsigned index;
+    struct rb_map topics; /* by name: homes and replicas alike */
+    uint64_t last_join_id;
+};
+
+struct rb_hub {
+    struct rb_store *store;
+    const struct rb_topic_rule *rules;
+    unsigned rule_count;
+    unsigned shard_count;
+    struct rb_shard shards[SHARDS_MAX];
+};
+
+enum topic_state {
+    TOPIC_OPENING, /* a home loads its events from the store; a replica waits for its home's snapshot */
+    TOPIC_LIVE
+};
+
+struct rb_topic {
+    struct rb_shard *shard;
+    const struct rb_keep *keep;
+    enum topic_state state;
+    bool is_home;
+    bool was_idle; /* homes: at the last upkeep */
+    uint64_t epoch;
+    struct rb_topic_log log;
+    struct rb_list subs;     /* started */
+    struct rb_list requests; /* subscriptions that wait for the topic to be live */
+    unsigned sub_count, ready_count;
+
+    uint64_t join_id; /* replicas: of the join whose snapshot they wait for */
+
+    /* Homes only. */
+    uint64_t members;                          /* shards with a replica, a bit each */
+    struct rb_mail *early_first, **early_last; /* letters that came while opening, in order */
+    struct rb_map cursors;                     /* cursor.c: how far clients have confirmed */
+    struct rb_timer upkeep;                    /* trims by age; ends the topic when it is idle */
+    uint64_t stored_trim;                      /* up to which row id the store was told to forget */
+
+    size_t name_bytes;
+    char name[];
+};
+
+/* A subscription on its way to its start: first, for a named cursor, to the topic's home and back; then until
+ * the topic is live. */
+struct rb_sub_request {
+    struct rb_list node; /* in topic->requests */
+    struct rb_task task; /* starts it in a live topic, not from inside rb_sub_start */
+    struct rb_sub *sub;  /* NULL: stopped while the letter about it travels */
+    struct rb_start start;
+    bool waits_for_cursor;
+};
+
+rb_str topic_name(const struct rb_topic *topic);
+struct rb_shard *shard_here(struct rb_hub *hub);
+struct rb_shard *home_of(struct rb_hub *hub, rb_str topic);
+void *letter_new(size_t bytes,
+                 void (*run)(struct rb_mail *)); /* a struct that begins with a struct rb_mail */
+
+/* topic.c: the part that homes and replicas share */
+struct rb_topic *topic_new(struct rb_shard *shard, rb_str name, bool is_home);
+void topic_free(struct rb_topic *topic);
+struct rb_topic *topic_of(struct rb_shard *shard, rb_str name); /* home or replica; made when there is none */
+void topic_append(struct rb_topic *topic, struct rb_event *take_event);
+void topic_go_live(struct rb_topic *topic);
+void topic_trim(struct rb_topic *topic);
+void topic_left(struct rb_topic *topic); /* a local subscription or request has gone */
+bool topic_has_locals(const struct rb_topic *topic);
+
+/* publication.c */
+void publication_arrived(struct rb_publication *publication, struct rb_position position);
+
+/* sub.c */
+void sub_begin(struct rb_sub_request *request); /* the topic is live */
+void sub_mark_ready(struct rb_sub *sub);
+void sub_found_cursor(struct rb_sub_request *request, bool is_known, struct rb_position position);
+
+/* home.c */
+struct rb_topic *home_open(struct rb_shard *shard, rb_str name);
+void home_receive(struct rb_mail *publication);
+void home_left(struct rb_topic *home);
+bool home_defer(struct rb_topic *home,
+                struct rb_mail *letter); /* true: it is opening, and the letter runs again afterwards */
+
+/* replica.c */
+void replica_join(struct rb_topic *replica);
+void replica_part(struct rb_topic *replica);
+void home_feed(struct rb_topic *home, struct rb_event *event);
+
+/* cursor.c: named cursors, kept by homes */
+void home_add_cursor(struct rb_topic *home, rb_str client, uint64_t offset);
+void home_drop_cursors(struct rb_topic *home);
+void cursor_ask(struct rb_hub *hub, rb_str topic, rb_str client, struct rb_sub_request *request);
+
+#endif

@@ -1,0 +1,92 @@
+/* Every statement the store runs while it works, in one place: RB_STATEMENTS(X) with X(NAME, "sql"). Each
+ * connection prepares those it meets, once. States of jobs are the numbers of enum rb_job_state: 2 and above
+ * is final. */
+#ifndef RB_STORE_STATEMENTS_H
+#define RB_STORE_STATEMENTS_H
+
+#include "store/job_columns.h"
+
+#define RB_JOB_SELECTED(type, field, in_lists) ", " #field
+#define RB_JOB_LISTED(type, field, in_lists) ", " in_lists
+#define RB_JOB_PLACE(type, field, in_lists) ", ?"
+#define RB_JOB_SET_FIRST(type, field, in_lists) #field " = ?"
+#define RB_JOB_SET_NEXT(type, field, in_lists) ", " #field " = ?"
+#define RB_JOB_SKIPPED(type, field, in_lists)
+
+/* A whole job, and one in a list. */
+#define RB_JOB_WHOLE "number" RB_JOB_COLUMNS(RB_JOB_SELECTED, RB_JOB_SELECTED, RB_JOB_SELECTED)
+#define RB_JOB_SHORT "number" RB_JOB_COLUMNS(RB_JOB_LISTED, RB_JOB_LISTED, RB_JOB_LISTED)
+
+/* Rows deleted at a time; see trim.h. */
+#define RB_SWEEP_ROWS 200
+#define RB_SWEEP_ROWS_TEXT "200"
+
+#define RB_STATEMENTS(X)                                                                                     \
+    X(BEGIN_WRITING, "BEGIN IMMEDIATE")                                                                      \
+    X(BEGIN_READING, "BEGIN")                                                                                \
+    X(COMMIT, "COMMIT")                                                                                      \
+    X(ROLLBACK, "ROLLBACK")                                                                                  \
+    X(SAVEPOINT, "SAVEPOINT one_tx")                                                                         \
+    X(RELEASE, "RELEASE one_tx")                                                                             \
+    X(ROLLBACK_TO, "ROLLBACK TO one_tx")                                                                     \
+                                                                                                             \
+    X(JOB_INSERT, "INSERT INTO jobs (" RB_JOB_WHOLE                                                          \
+                  ") VALUES (NULL" RB_JOB_COLUMNS(RB_JOB_PLACE, RB_JOB_PLACE, RB_JOB_PLACE) ")")             \
+    X(JOB_UPDATE, "UPDATE jobs SET " RB_JOB_COLUMNS(RB_JOB_SKIPPED, RB_JOB_SET_FIRST,                        \
+                                                    RB_JOB_SET_NEXT) " WHERE number = ?")                    \
+    X(JOB_DELETE, "DELETE FROM jobs WHERE number = ?1")                                                      \
+    X(JOB_BY_KEY, "SELECT number, id, idempotency_fingerprint FROM jobs"                                     \
+                  " WHERE tenant = ?1 AND client = ?2 AND kind = ?3 AND idempotency_key = ?4")               \
+    X(JOB_BY_ID, "SELECT " RB_JOB_WHOLE " FROM jobs WHERE id = ?1")                                          \
+    X(JOB_BY_NUMBER, "SELECT " RB_JOB_WHOLE " FROM jobs WHERE number = ?1")                                  \
+    X(JOBS_OF_TENANT,                                                                                        \
+      "SELECT " RB_JOB_SHORT " FROM jobs WHERE tenant = ?1 AND number < ?2"                                  \
+      " AND (?3 < 0 OR state = ?3) AND (?4 IS NULL OR kind = ?4) ORDER BY number DESC LIMIT ?5")             \
+    X(JOBS_OF_CLIENT, "SELECT " RB_JOB_SHORT " FROM jobs WHERE tenant = ?1 AND number < ?2"                  \
+                      " AND (?3 < 0 OR state = ?3) AND (?4 IS NULL OR kind = ?4) AND client = ?6 ORDER BY "  \
+                      "number DESC LIMIT ?5")                                                                \
+    X(JOBS_OPEN, "SELECT " RB_JOB_WHOLE " FROM jobs INDEXED BY jobs_open WHERE state < 2 ORDER BY number")   \
+    X(JOBS_EXPIRED, "SELECT " RB_JOB_SHORT " FROM jobs INDEXED BY jobs_expiring WHERE state >= 2"            \
+                    " AND expires_ms > 0 AND expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2")                 \
+                                                                                                             \
+    X(TOPIC_FIND, "SELECT id, trimmed_id FROM topics WHERE name = ?1")                                       \
+    X(TOPIC_INSERT, "INSERT INTO topics (name) VALUES (?1)")                                                 \
+    X(TOPIC_TRIM, "UPDATE topics SET trimmed_id = max(trimmed_id, ?2), is_swept = ?3 WHERE id = ?1")         \
+    X(TOPIC_ABANDON, "UPDATE topics SET name = NULL, trimmed_id = 9223372036854775807, is_swept = 0"         \
+                     " WHERE id = ?1")                                                                       \
+    X(TOPIC_DELETE, "DELETE FROM topics WHERE id = ?1")                                                      \
+    X(TOPIC_UNSWEPT, "SELECT id, trimmed_id, name IS NULL FROM topics INDEXED BY topics_unswept"             \
+                     " WHERE is_swept = 0 LIMIT 1")                                                          \
+                                                                                                             \
+    X(EVENT_INSERT, "INSERT INTO events (topic, time_ms, flags, audience, name, data)"                       \
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                      \
+    X(EVENT_NEWEST_UP_TO, "SELECT max(id) FROM events WHERE topic = ?1 AND id <= ?2")                        \
+    X(EVENTS_DELETE, "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE topic = ?1 AND id <= ?2"   \
+                     " ORDER BY id LIMIT " RB_SWEEP_ROWS_TEXT ")")                                           \
+    X(EVENTS_AFTER, "SELECT id, time_ms, flags, audience, name, data FROM events"                            \
+                    " WHERE topic = ?1 AND id > ?2 ORDER BY id LIMIT ?3")                                    \
+                                                                                                             \
+    X(CURSOR_SET, "INSERT INTO cursors (topic, name, event) VALUES (?1, ?2, ?3)"                             \
+                  " ON CONFLICT (topic, name) DO UPDATE SET event = excluded.event"                          \
+                  " WHERE excluded.event > event")                                                           \
+    X(CURSOR_DELETE, "DELETE FROM cursors WHERE topic = ?1 AND name = ?2")                                   \
+    X(CURSORS_DELETE, "DELETE FROM cursors WHERE topic = ?1")                                                \
+    X(CURSORS_OF_TOPIC, "SELECT c.name, c.event FROM topics t JOIN cursors c ON c.topic = t.id"              \
+                        " WHERE t.name = ?1 ORDER BY c.name")                                                \
+                                                                                                             \
+    X(TOKEN_INSERT, "INSERT INTO tokens (hash, tenant, client, role, label, created_ms, expires_ms)"         \
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
+    X(TOKEN_DELETE, "DELETE FROM tokens WHERE tenant = ?1 AND label = ?2")                                   \
+    X(TOKEN_BY_HASH, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"          \
+                     " WHERE hash = ?1")                                                                     \
+    X(TOKENS_OF_TENANT, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"       \
+                        " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, label, created_ms")
+
+enum rb_sql {
+#define RB_STATEMENT_ID(NAME, sql) RB_SQL_##NAME,
+    RB_STATEMENTS(RB_STATEMENT_ID)
+#undef RB_STATEMENT_ID
+        RB_SQL_COUNT
+};
+
+#endif

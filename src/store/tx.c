@@ -1,0 +1,110 @@
+#include "store/tx.h"
+
+#include "base/mem.h"
+#include "store/job_columns.h"
+
+struct rb_tx *rb_tx_new(void)
+{
+    struct rb_tx *tx = rb_new(struct rb_tx);
+    tx->last = &tx->first;
+    return tx;
+}
+
+void rb_tx_free(struct rb_tx *tx)
+{
+    if (!tx) return;
+    rb_arena_fini(&tx->arena);
+    rb_free(tx);
+}
+
+static struct rb_tx_op *add_op(struct rb_tx *tx, enum rb_op_kind kind)
+{
+    struct rb_tx_op *op = rb_arena_new(&tx->arena, struct rb_tx_op);
+    op->kind = kind;
+    *tx->last = op;
+    tx->last = &op->next;
+    return op;
+}
+
+static rb_str keep(struct rb_tx *tx, rb_str s)
+{
+    return s.p ? rb_arena_copy(&tx->arena, s) : RB_STR_NONE;
+}
+
+#define KEEP_TEXT(field) record->field = keep(tx, record->field);
+#define KEEP_MAYBE(field) KEEP_TEXT(field)
+#define KEEP_BYTES(field) KEEP_TEXT(field)
+#define KEEP_NUMBER(field)
+#define KEEP(type, field, in_lists) KEEP_##type(field)
+#define DROP_TEXT(field) record->field = RB_STR_NONE;
+#define DROP_MAYBE(field) DROP_TEXT(field)
+#define DROP_NUMBER(field)
+#define DROP(type, field, in_lists) DROP_##type(field)
+
+struct rb_tx_inserted *rb_tx_job_insert(struct rb_tx *tx, const struct rb_job_record *job)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_JOB_INSERT);
+    struct rb_job_record *record = &op->job.record;
+    *record = *job;
+    RB_JOB_COLUMNS(KEEP, KEEP, KEEP)
+    op->job.inserted = rb_arena_new(&tx->arena, struct rb_tx_inserted);
+    return op->job.inserted;
+}
+
+void rb_tx_job_update(struct rb_tx *tx, const struct rb_job_record *job)
+{
+    struct rb_job_record *record = &add_op(tx, RB_OP_JOB_UPDATE)->job.record;
+    *record = *job;
+    RB_JOB_COLUMNS(DROP, KEEP, KEEP)
+}
+
+void rb_tx_job_delete(struct rb_tx *tx, uint64_t number, rb_str topic)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_JOB_DELETE);
+    op->job_delete.number = number;
+    op->job_delete.topic = keep(tx, topic);
+}
+
+uint64_t *rb_tx_event_append(struct rb_tx *tx, const struct rb_event_record *event)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_EVENT_APPEND);
+    op->event.record = *event;
+    op->event.record.topic = keep(tx, event->topic);
+    op->event.record.name = keep(tx, event->name);
+    op->event.record.data = keep(tx, event->data);
+    op->event.record.audience = keep(tx, event->audience);
+    op->event.id = rb_arena_new(&tx->arena, uint64_t);
+    return op->event.id;
+}
+
+void rb_tx_events_trim(struct rb_tx *tx, rb_str topic, uint64_t up_to_id)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_EVENTS_TRIM);
+    op->trim.topic = keep(tx, topic);
+    op->trim.up_to_id = up_to_id;
+}
+
+void rb_tx_cursor_set(struct rb_tx *tx, rb_str topic, rb_str name, uint64_t id)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_CURSOR_SET);
+    op->cursor.topic = keep(tx, topic);
+    op->cursor.name = keep(tx, name);
+    op->cursor.id = id;
+}
+
+void rb_tx_token_insert(struct rb_tx *tx, const struct rb_token_record *token)
+{
+    struct rb_token_record *record = &add_op(tx, RB_OP_TOKEN_INSERT)->token;
+    *record = *token;
+    record->tenant = keep(tx, token->tenant);
+    record->client = keep(tx, token->client);
+    record->role = keep(tx, token->role);
+    record->label = keep(tx, token->label);
+}
+
+void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_TOKEN_DELETE);
+    op->token_delete.tenant = keep(tx, tenant);
+    op->token_delete.label = keep(tx, label);
+}

@@ -1,0 +1,50 @@
+/* A transaction under construction: a list of operations in its arena. Made by its caller (tx.c), carried out
+ * by the writer (apply.c). */
+#ifndef RB_STORE_TX_H
+#define RB_STORE_TX_H
+
+#include "store/store.h"
+
+enum rb_op_kind {
+    RB_OP_JOB_INSERT,
+    RB_OP_JOB_UPDATE,
+    RB_OP_JOB_DELETE,
+    RB_OP_EVENT_APPEND,
+    RB_OP_EVENTS_TRIM,
+    RB_OP_CURSOR_SET,
+    RB_OP_TOKEN_INSERT,
+    RB_OP_TOKEN_DELETE
+};
+
+struct rb_tx_op {
+    struct rb_tx_op *next;
+    enum rb_op_kind kind;
+    union {
+        struct {
+            struct rb_job_record record;
+            struct rb_tx_inserted *inserted;
+        } job; /* insert, update */
+        struct {
+            uint64_t number;
+            rb_str topic;
+        } job_delete;
+        struct {
+            struct rb_event_record record;
+            uint64_t *id;
+        } event;
+        struct {
+            rb_str topic;
+            uint64_t up_to_id;
+        } trim;
+        struct {
+            rb_str topic, name;
+            uint64_t id;
+        } cursor;
+        struct rb_token_record token;
+        struct {
+            rb_str tenant, label;
+        } token_delete;
+    };
+};
+
+#endif
