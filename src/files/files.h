@@ -1,7 +1,9 @@
-/* Files: results of jobs. Written aside, fsynced, renamed; names on disk are ours, names that clients or workers gave are labels.
+/* Files: results of jobs. Written aside, fsynced, renamed; names on disk are ours, names that clients or
+ * workers gave are labels.
  *
- * Layout below the data directory: `results/XX/<job id>.<attempt>` (XX: two characters of the id, so that directories stay small), `work/<job id>.<attempt>/`
- * with `out/` inside for running workers. Blocking functions run on the worker pool or at start-up, never on a loop. */
+ * Layout below the data directory: `results/XX/<job id>.<attempt>` (XX: two characters of the id, so that
+ * directories stay small), `work/<job id>.<attempt>/` with `out/` inside for running workers. Blocking
+ * functions run on the worker pool or at start-up, never on a loop. */
 #ifndef RB_FILES_FILES_H
 #define RB_FILES_FILES_H
 
@@ -13,11 +15,14 @@
 struct rb_files;
 rb_err rb_files_open(const char *data_dir, struct rb_files **out_files, struct rb_buf *why);
 void rb_files_close(struct rb_files *files);
+rb_str rb_files_work_root(const struct rb_files *files,
+                          struct rb_arena *arena); /* absolute; work directories are below it */
 
 /* A fresh, empty work directory with out/ inside; the path goes to the arena. Blocking. */
 rb_err rb_files_make_work_dir(struct rb_files *files, struct rb_arena *arena, rb_str job_id, uint32_t attempt,
                               rb_str *out_path, struct rb_buf *why);
-void rb_files_drop_work_dir(struct rb_files *files, rb_str job_id, uint32_t attempt); /* with all that is in it; blocking */
+void rb_files_drop_work_dir(struct rb_files *files, rb_str job_id,
+                            uint32_t attempt); /* with all that is in it; blocking */
 
 /* Bytes of all files below a directory so far (apparent size); stops counting beyond max. Blocking. */
 uint64_t rb_files_usage(const char *path, uint64_t max);
@@ -29,18 +34,21 @@ struct rb_result {
     uint64_t bytes;
     unsigned file_count; /* 0: the worker left nothing; then there is no result */
 };
-/* Makes the result of what a worker left in out/: nothing, the one file itself, or a ZIP of the tree (sorted, relative names, deflated). Only regular
- * files count; links and special files are left out (a link could lead outside). RB_JOB_OUTPUT_FULL beyond bytes_max, RB_DISK_FULL, RB_STORE_FAILED.
- * On return with RB_OK the result is in its final place, fsynced, its directory too. Blocking. */
-rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, rb_str work_dir, rb_str job_id, uint32_t attempt,
-                        rb_str kind, uint64_t bytes_max, struct rb_result *out, struct rb_buf *why);
+/* Makes the result of what a worker left in out/: nothing, the one file itself, or a ZIP of the tree (sorted,
+ * relative names, deflated). Only regular files count; links and special files are left out (a link could
+ * lead outside). RB_JOB_OUTPUT_FULL beyond bytes_max, RB_DISK_FULL, RB_STORE_FAILED. On return with RB_OK the
+ * result is in its final place, fsynced, its directory too. Blocking. */
+rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, rb_str work_dir, rb_str job_id,
+                        uint32_t attempt, rb_str kind, uint64_t bytes_max, struct rb_result *out,
+                        struct rb_buf *why);
 /* Removes a result; fine when it is not there. Blocking. */
 void rb_files_remove(struct rb_files *files, rb_str path);
-/* At start-up: removes all work directories and all results that the caller does not know (is_known says). Blocking. */
+/* At start-up: removes all work directories and all results that the caller does not know (is_known says).
+ * Blocking. */
 void rb_files_sweep(struct rb_files *files, bool (*is_known)(void *arg, rb_str result_path), void *arg);
 
-/* Opens a result for download on the pool; done on the caller's loop gets the descriptor (its own to close) or RB_EXPIRED / RB_STORE_FAILED.
- * `path` is copied. */
+/* Opens a result for download on the pool; done on the caller's loop gets the descriptor (its own to close)
+ * or RB_EXPIRED / RB_STORE_FAILED. `path` is copied. */
 struct rb_file_open {
     void (*done)(struct rb_file_open *open); /* frees it with rb_free */
     void *arg;
@@ -48,7 +56,7 @@ struct rb_file_open {
     int fd;
     uint64_t bytes;
 };
-void rb_files_open_result(struct rb_files *files, struct rb_loop *loop, rb_str path, void (*done)(struct rb_file_open *),
-                          void *arg);
+void rb_files_open_result(struct rb_files *files, struct rb_loop *loop, rb_str path,
+                          void (*done)(struct rb_file_open *), void *arg);
 
 #endif

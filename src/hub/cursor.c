@@ -32,6 +32,19 @@ void home_drop_cursors(struct rb_topic *home)
     rb_map_fini(&home->cursors);
 }
 
+/* A cursor below what is kept says no more than no cursor: both start with the oldest event. */
+void home_forget_cursors(struct rb_topic *home, struct rb_tx *tx)
+{
+    struct cursor *cursor;
+    for (size_t at = 0; (cursor = rb_map_next(&home->cursors, &at)) != NULL;) {
+        if (cursor->offset > home->log.trimmed_to) continue;
+        rb_str client = rb_str_make(cursor->client, cursor->client_bytes);
+        rb_tx_cursor_set(tx, topic_name(home), client, 0);
+        rb_map_remove(&home->cursors, client);
+        rb_free(cursor);
+    }
+}
+
 /* One letter serves both: a question that travels to the home and back, and a confirmation that only goes
  * there. */
 struct cursor_letter {

@@ -17,7 +17,6 @@ enum { UPKEEP_IDLE_MS = 5000, UPKEEP_MIN_MS = 1000, UPKEEP_MAX_MS = 60000, LOAD_
 
 struct load {
     struct rb_topic *home;
-    struct rb_store *store;
     struct rb_arena arena;
     rb_str topic;
     struct rb_event **events;
@@ -125,6 +124,23 @@ bool home_defer(struct rb_topic *home, struct rb_mail *letter)
 
 /* ---- receiving ---- */
 
+/* A durable topic to which nobody listens is opened for one event in about a hundred, which trims it. */
+static bool is_worth_opening(const struct rb_event *event)
+{
+    enum { ONE_IN_BITS = 7 };
+    uint64_t row_id = event->offset >> TRANSIENT_BITS;
+    return row_id * 0x9e3779b97f4a7c15u >> (64 - ONE_IN_BITS) == 0;
+}
+
+/* False when there is no room before the offset that the next stored event may have. */
+static bool give_offset(struct rb_topic *home, struct rb_event *event)
+{
+    uint64_t offset = home->log.last_offset + 1;
+    if (home->keep->is_durable && offset % (1u << TRANSIENT_BITS) == 0) return false;
+    event->offset = offset;
+    return true;
+}
+
 void home_receive(struct rb_mail *mail)
 {
     struct rb_publication *publication = RB_OUTER(mail, struct rb_publication, mail);
@@ -132,14 +148,17 @@ void home_receive(struct rb_mail *mail)
     struct rb_topic *home = rb_map_get(&shard->topics, publication->topic);
     struct rb_event *event = publication->event;
     bool is_stored = event->offset != 0;
-    if (!home && is_stored) { /* nobody listens, and the store has it */
+    if (!home && is_stored && !is_worth_opening(event)) { /* nobody listens, and the store has it */
         publication_arrived(publication,
                             (struct rb_position){rb_store_epoch(publication->hub->store), event->offset});
         return;
     }
     if (!home) home = home_open(shard, publication->topic);
     if (home_defer(home, mail)) return;
-    if (!is_stored) event->offset = home->log.last_offset + 1;
+    if (!is_stored && !give_offset(home, event)) {
+        rb_publication_fail(publication, RB_OVERLOADED);
+        return;
+    }
     struct rb_position position = {home->epoch, event->offset};
     if (event->offset > home->log.last_offset) { /* else the load has seen it */
         home_feed(home, event);
@@ -168,6 +187,7 @@ static void store_trim(struct rb_topic *home)
     struct rb_tx *tx = rb_tx_new();
     tx->done = on_trim_stored;
     rb_tx_events_trim(tx, topic_name(home), home->stored_trim >> TRANSIENT_BITS);
+    home_forget_cursors(home, tx);
     rb_store_commit(home->shard->hub->store, tx);
 }
 
@@ -197,8 +217,11 @@ static void start_upkeep(struct rb_topic *home)
     rb_timer_start(home->shard->loop, &home->upkeep, delay_ms, on_upkeep);
 }
 
+/* An upkeep that is due soon stays so: else coming and going would put it off for ever. */
 void home_left(struct rb_topic *home)
 {
+    uint64_t soon_ms = rb_loop_now_ms(home->shard->loop) + UPKEEP_IDLE_MS;
+    bool is_due_soon = rb_timer_is_running(&home->upkeep) && home->upkeep.due_ms <= soon_ms;
     home->was_idle = false;
-    if (home->state == TOPIC_LIVE) start_upkeep(home);
+    if (home->state == TOPIC_LIVE && !is_due_soon) start_upkeep(home);
 }

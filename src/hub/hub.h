@@ -56,9 +56,13 @@ struct rb_publication *rb_publication_new(struct rb_hub *hub, rb_str topic, cons
 /* Publishes: through the store when the topic is durable and the event not transient, else straight to the
  * topic's home. */
 void rb_publication_send(struct rb_publication *publication);
-/* For events that are stored together with something else: adds the event to the caller's transaction; after
- * its commit, and before freeing it, the caller delivers (any thread) or, when it failed, fails the
- * publication. */
+/* The same for several in one topic, in this order: those that are stored share a transaction, so that all of
+ * them are or none. */
+void rb_publications_send(struct rb_publication *const *publications, unsigned count);
+/* For events that are stored together with something else: adds the event to the caller's transaction, whose
+ * `done` delivers, or, when it failed, fails the publication. Deliver from inside `done`: so events of all
+ * transactions reach a topic's home in the order of their row ids, and one that came late would be taken for
+ * one that is known. */
 void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx);
 void rb_publication_deliver(struct rb_publication *publication);
 void rb_publication_fail(struct rb_publication *publication, rb_err err);

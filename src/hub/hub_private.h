@@ -37,7 +37,8 @@ struct rb_topic {
     const struct rb_keep *keep;
     enum topic_state state;
     bool is_home;
-    bool was_idle; /* homes: at the last upkeep */
+    bool was_idle;    /* homes: at the last upkeep */
+    bool is_settling; /* while the requests are told that it is live */
     uint64_t epoch;
     struct rb_topic_log log;
     struct rb_list subs;     /* started */
@@ -78,7 +79,7 @@ struct rb_topic *topic_new(struct rb_shard *shard, rb_str name, bool is_home);
 void topic_free(struct rb_topic *topic);
 struct rb_topic *topic_of(struct rb_shard *shard, rb_str name); /* home or replica; made when there is none */
 void topic_append(struct rb_topic *topic, struct rb_event *take_event);
-void topic_go_live(struct rb_topic *topic);
+void topic_go_live(struct rb_topic *topic); /* a replica may be gone afterwards */
 void topic_trim(struct rb_topic *topic);
 void topic_left(struct rb_topic *topic); /* a local subscription or request has gone */
 bool topic_has_locals(const struct rb_topic *topic);
@@ -106,6 +107,7 @@ void home_feed(struct rb_topic *home, struct rb_event *event);
 /* cursor.c: named cursors, kept by homes */
 void home_add_cursor(struct rb_topic *home, rb_str client, uint64_t offset);
 void home_drop_cursors(struct rb_topic *home);
+void home_forget_cursors(struct rb_topic *home, struct rb_tx *tx); /* those that say nothing any more */
 void cursor_ask(struct rb_hub *hub, rb_str topic, rb_str client, struct rb_sub_request *request);
 
 #endif

@@ -65,10 +65,16 @@ void rb_publication_deliver(struct rb_publication *publication)
     rb_loop_post(home_of(publication->hub, publication->topic)->loop, &publication->mail);
 }
 
+static bool must_be_stored(const struct rb_publication *publication)
+{
+    return publication->event && publication->keep->is_durable &&
+           !(publication->event->flags & RB_EVENT_TRANSIENT);
+}
+
 void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx)
 {
     const struct rb_event *event = publication->event;
-    if (!event) return; /* deliver says that memory was out */
+    if (!must_be_stored(publication)) return; /* only delivered, or failed by deliver */
     publication->row_id = rb_tx_event_append(tx, &(struct rb_event_record){.topic = publication->topic,
                                                                            .time_ms = event->time_ms,
                                                                            .name = event->name,
@@ -77,26 +83,50 @@ void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx)
                                                                            .flags = event->flags});
 }
 
+/* ---- sending ---- */
+
+/* What shares a transaction; in its arena. */
+struct together {
+    unsigned count;
+    struct rb_publication *publications[];
+};
+
+/* On the store's thread: events of all transactions reach their homes in the order of their row ids. */
 static void on_stored(struct rb_tx *tx, rb_err err)
 {
-    struct rb_publication *publication = tx->arg;
-    if (err == RB_OK)
-        rb_publication_deliver(publication);
-    else
-        rb_publication_fail(publication, err);
+    struct together *together = tx->arg;
+    for (unsigned i = 0; i < together->count; i++) {
+        if (err == RB_OK)
+            rb_publication_deliver(together->publications[i]);
+        else
+            rb_publication_fail(together->publications[i], err);
+    }
     rb_tx_free(tx);
+}
+
+void rb_publications_send(struct rb_publication *const *publications, unsigned count)
+{
+    bool has_stored = false;
+    for (unsigned i = 0; i < count; i++) has_stored |= must_be_stored(publications[i]);
+    if (!has_stored) {
+        for (unsigned i = 0; i < count; i++) rb_publication_deliver(publications[i]);
+        return;
+    }
+    struct rb_store *store = publications[0]->hub->store;
+    struct rb_tx *tx = rb_tx_new();
+    struct together *together =
+        rb_arena_alloc(&tx->arena, sizeof *together + count * sizeof together->publications[0]);
+    together->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        together->publications[i] = publications[i];
+        rb_publication_store(publications[i], tx);
+    }
+    tx->done = on_stored;
+    tx->arg = together;
+    rb_store_commit(store, tx);
 }
 
 void rb_publication_send(struct rb_publication *publication)
 {
-    if (!publication->event || !publication->keep->is_durable ||
-        (publication->event->flags & RB_EVENT_TRANSIENT)) {
-        rb_publication_deliver(publication);
-        return;
-    }
-    struct rb_tx *tx = rb_tx_new();
-    tx->done = on_stored;
-    tx->arg = publication;
-    rb_publication_store(publication, tx);
-    rb_store_commit(publication->hub->store, tx);
+    rb_publications_send(&publication, 1);
 }

@@ -45,6 +45,7 @@ void sub_begin(struct rb_sub_request *request)
 {
     struct rb_sub *sub = request->sub;
     struct rb_topic *topic = sub->topic;
+    topic_trim(topic); /* what is too old by now */
     place_cursor(sub, &request->start);
     sub->request = NULL;
     sub->is_started = true;

@@ -48,7 +48,7 @@ struct rb_topic *topic_of(struct rb_shard *shard, rb_str name)
 
 bool topic_has_locals(const struct rb_topic *topic)
 {
-    return topic->sub_count > 0 || !rb_list_is_empty(&topic->requests);
+    return topic->is_settling || topic->sub_count > 0 || !rb_list_is_empty(&topic->requests);
 }
 
 void topic_trim(struct rb_topic *topic)
@@ -65,10 +65,11 @@ void topic_append(struct rb_topic *topic, struct rb_event *take_event)
     topic_trim(topic);
 }
 
+/* Who is told of its start may stop at once: the topic stays until all have been told. */
 void topic_go_live(struct rb_topic *topic)
 {
     topic->state = TOPIC_LIVE;
-    topic_trim(topic);
+    topic->is_settling = true;
     struct rb_list waiting;
     struct rb_list *node;
     rb_list_move_all(&waiting, &topic->requests);
@@ -79,6 +80,9 @@ void topic_go_live(struct rb_topic *topic)
         else
             sub_begin(request);
     }
+    topic->is_settling = false;
+    topic_trim(topic);
+    topic_left(topic);
 }
 
 void topic_left(struct rb_topic *topic)

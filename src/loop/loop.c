@@ -36,8 +36,8 @@ void rb_loop_post(struct rb_loop *loop, struct rb_mail *mail)
     bool was_empty = loop->mail_first == NULL;
     *loop->mail_last = mail;
     loop->mail_last = &mail->next;
+    if (was_empty && !loop->is_ended) uv_async_send(&loop->wake);
     pthread_mutex_unlock(&loop->mail_lock);
-    if (was_empty) uv_async_send(&loop->wake);
 }
 
 /* False when there were none. */
@@ -87,13 +87,16 @@ void rb_loop_forget_task(struct rb_task *task)
     rb_list_remove(&task->node);
 }
 
-static void run_tasks(struct rb_loop *loop)
+/* False when there were none. */
+static bool run_tasks(struct rb_loop *loop)
 {
+    if (rb_list_is_empty(&loop->tasks)) return false;
     struct rb_list *node;
     while ((node = rb_list_pop_front(&loop->tasks)) != NULL) {
         struct rb_task *task = RB_OUTER(node, struct rb_task, node);
         task->run(task);
     }
+    return true;
 }
 
 /* ---- timers ---- */
@@ -248,8 +251,8 @@ void rb_loop_on_signal(struct rb_loop *loop, int number, void (*on_signal)(void 
 
 struct rb_loop *rb_loop_new(const char *name)
 {
-    signal(SIGPIPE,
-           SIG_IGN); /* sendfile and pipes know no MSG_NOSIGNAL; libuv gives children the default again */
+    /* sendfile and pipes know no MSG_NOSIGNAL; libuv gives children the default again */
+    signal(SIGPIPE, SIG_IGN);
     struct rb_loop *loop = rb_new(struct rb_loop);
     strncpy(loop->name, name, sizeof loop->name - 1);
     RB_CHECK(uv_loop_init(&loop->uv) == 0);
@@ -292,21 +295,31 @@ static void close_handle(uv_handle_t *handle, void *arg)
     if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
+void rb_loop_end(struct rb_loop *loop)
+{
+    current = loop;
+    run_letters(loop); /* which came after the last turn */
+    pthread_mutex_lock(&loop->mail_lock);
+    bool was_ended = loop->is_ended;
+    loop->is_ended = true; /* before the wake handle goes, which nobody may touch from then on */
+    pthread_mutex_unlock(&loop->mail_lock);
+    if (!was_ended) uv_walk(&loop->uv, close_handle, NULL);
+    bool has_more;
+    do { /* work under way, and what it and the letters bring about */
+        if (!was_ended) uv_run(&loop->uv, UV_RUN_DEFAULT);
+        has_more = run_letters(loop);
+        has_more |= run_tasks(loop);
+    } while (has_more);
+    if (!was_ended) RB_CHECK(uv_loop_close(&loop->uv) == 0);
+    current = NULL;
+}
+
 void rb_loop_free(struct rb_loop *loop)
 {
     if (!loop) return;
-    current = loop;
-    run_letters(loop); /* which came after the last turn */
-    uv_walk(&loop->uv, close_handle, NULL);
-    do { /* work under way, and what it and the letters bring about */
-        run_tasks(loop);
-        uv_run(&loop->uv, UV_RUN_DEFAULT);
-    } while (run_letters(loop));
-    run_tasks(loop);
-    RB_CHECK(uv_loop_close(&loop->uv) == 0);
+    rb_loop_end(loop);
     close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->mail_lock);
     rb_free(loop->scratch);
     rb_free(loop);
-    current = NULL;
 }

@@ -34,10 +34,11 @@ struct rb_loop {
     struct signal_handler signals[SIGNALS_MAX];
     unsigned signal_count;
 
-    pthread_mutex_t mail_lock; /* guards the four below, which other threads touch */
+    pthread_mutex_t mail_lock; /* guards what is below, which other threads touch */
     struct rb_mail *mail_first;
     struct rb_mail **mail_last;
     bool must_stop;
+    bool is_ended; /* the handles are closed: letters are run by rb_loop_end only */
 };
 
 #endif

@@ -39,7 +39,8 @@ static struct addrinfo *resolve(rb_str host, uint16_t port, struct rb_buf *why)
     memcpy(host_text, host.p, host.n);
     host_text[host.n] = '\0';
     snprintf(port_text, sizeof port_text, "%u", port);
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
     int failed = getaddrinfo(host_text, port_text, &hints, &found);
     if (failed) say(why, host, port, gai_strerror(failed));
     return failed ? NULL : found;
@@ -113,7 +114,8 @@ static void on_connection(struct rb_watch *watch, unsigned events)
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            RB_LOG_WARN("net.accept_paused", RB_KV_TEXT("why", strerror(errno)), RB_KV_U64("pause_ms", PAUSE_MS),
+            RB_LOG_WARN("net.accept_paused", RB_KV_TEXT("why", strerror(errno)),
+                        RB_KV_U64("pause_ms", PAUSE_MS),
                         RB_KV_TEXT("remedy", "raise the limit of open files (ulimit -n, LimitNOFILE)"));
             rb_watch_set(listener->loop, watch, 0);
             rb_timer_start(listener->loop, &listener->pause, PAUSE_MS, on_pause_over);
@@ -146,7 +148,8 @@ void rb_listener_close(struct rb_listener *listener)
 
 void rb_address_text(const struct sockaddr_storage *address, char out[RB_ADDRESS_TEXT_BYTES])
 {
-    const void *bytes = address->ss_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
-                                                       : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+    const void *bytes = address->ss_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
     if (!inet_ntop(address->ss_family, bytes, out, RB_ADDRESS_TEXT_BYTES)) out[0] = '\0';
 }

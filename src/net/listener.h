@@ -1,5 +1,6 @@
-/* Listening sockets: one for each loop on the same address (SO_REUSEPORT), so that accepting needs no lock and a connection is
- * born on the loop it stays on. When descriptors run out, accepting pauses for a moment and the log says so. */
+/* Listening sockets: one for each loop on the same address (SO_REUSEPORT), so that accepting needs no lock
+ * and a connection is born on the loop it stays on. When descriptors run out, accepting pauses for a moment
+ * and the log says so. */
 #ifndef RB_NET_LISTENER_H
 #define RB_NET_LISTENER_H
 
@@ -10,12 +11,12 @@
 /* Printable peer address without its port. */
 enum { RB_ADDRESS_TEXT_BYTES = INET6_ADDRSTRLEN };
 
-/* Whether nobody listens there: sharing a port between our loops would also share it with another server of the same user, unnoticed.
- * False with one readable sentence in `why`. */
+/* Whether nobody listens there: sharing a port between our loops would also share it with another server of
+ * the same user, unnoticed. False with one readable sentence in `why`. */
 bool rb_listen_is_free(rb_str host, uint16_t port, struct rb_buf *why);
 
-/* Opens a socket that listens. host is a literal address or a name; port 0 lets the kernel choose, *out_port says what it is.
- * Failure: false, with one readable sentence in `why`. */
+/* Opens a socket that listens. host is a literal address or a name; port 0 lets the kernel choose, *out_port
+ * says what it is. Failure: false, with one readable sentence in `why`. */
 bool rb_listen_socket(rb_str host, uint16_t port, int *out_fd, uint16_t *out_port, struct rb_buf *why);
 
 struct rb_listener;

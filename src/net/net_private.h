@@ -35,6 +35,7 @@ struct rb_net {
     struct rb_loop *loop;
     struct rb_net_limits limits;
     struct rb_task flush_task;
+    struct rb_list resting;
     struct rb_list to_flush;
     struct rb_list lingering;
     struct rb_timer linger_timer;
@@ -49,8 +50,8 @@ struct out_entry *outq_head(struct rb_outq *out);
 void outq_pop(struct rb_outq *out); /* gives up what the entry holds */
 void outq_drop(struct rb_stream *stream);
 
-/* Hands output to the kernel: the only place that does. Adds what was taken to *out_sent; false when the kernel is full or the
- * connection is broken (*out_broken). */
+/* Hands output to the kernel: the only place that does. Adds what was taken to *out_sent; false when the
+ * kernel is full or the connection is broken (*out_broken). */
 bool transmit(int fd, struct rb_gather *gather, size_t *out_sent, bool *out_broken);
 bool transmit_file(int fd, struct out_entry *file, size_t *out_sent, bool *out_broken);
 

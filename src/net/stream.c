@@ -1,5 +1,5 @@
-/* One function decides what happens to a stream: advance(), called for each stream on the flush list before the loop sleeps. The rest
- * only notes what is wanted and puts the stream on that list. */
+/* One function decides what happens to a stream: advance(), called for each stream on the flush list before
+ * the loop sleeps. The rest only notes what is wanted and puts the stream on that list. */
 #include "net/stream.h"
 
 #include "base/mem.h"
@@ -22,6 +22,7 @@ struct rb_net *rb_net_new(struct rb_loop *loop, const struct rb_net_limits *limi
     net->loop = loop;
     net->limits = *limits;
     net->flush_task.run = flush_all;
+    rb_list_init(&net->resting);
     rb_list_init(&net->to_flush);
     rb_list_init(&net->lingering);
     return net;
@@ -41,6 +42,18 @@ void rb_net_free(struct rb_net *net)
 struct rb_loop *rb_net_loop(struct rb_net *net)
 {
     return net->loop;
+}
+
+static void abort_list(struct rb_list *list, rb_err why)
+{
+    RB_LIST_EACH(node, list) rb_stream_abort(RB_OUTER(node, struct rb_stream, node), why);
+}
+
+void rb_net_abort_all(struct rb_net *net, rb_err why)
+{
+    abort_list(&net->resting, why);
+    abort_list(&net->to_flush, why);
+    abort_list(&net->lingering, why);
 }
 
 unsigned rb_net_stream_count(const struct rb_net *net)
@@ -69,7 +82,8 @@ void rb_gather_add(struct rb_gather *gather, struct rb_blob *take_frame)
     gather_part(gather, take_frame, 0);
 }
 
-/* From the queue up to the first file, then from the owner. Queued frames stay in the queue until they are sent. */
+/* From the queue up to the first file, then from the owner. Queued frames stay in the queue until they are
+ * sent. */
 static void gather_output(struct rb_stream *stream, struct rb_gather *gather)
 {
     gather->count = 0;
@@ -85,11 +99,13 @@ static void gather_output(struct rb_stream *stream, struct rb_gather *gather)
         gather_part(gather, entry->frame, (size_t)entry->at);
     }
     gather->borrowed = gather->count;
-    if (is_whole_queue && stream->state == RB_STREAM_OPEN && stream->ops->on_pull && rb_gather_has_room(gather))
+    if (is_whole_queue && stream->state == RB_STREAM_OPEN && stream->ops->on_pull &&
+        rb_gather_has_room(gather))
         stream->ops->on_pull(stream, gather);
 }
 
-/* Takes what was sent off the queue, lets go of frames that went out whole, and queues what is left of the others. */
+/* Takes what was sent off the queue, lets go of frames that went out whole, and queues what is left of the
+ * others. */
 static void settle(struct rb_stream *stream, struct rb_gather *gather, size_t sent)
 {
     for (unsigned i = 0; i < gather->count; i++) {
@@ -122,15 +138,24 @@ static void watch_what_matters(struct rb_stream *stream)
     unsigned events = 0;
     bool is_backed_up = stream->out && stream->out->bytes > stream->net->limits.output_max / 2;
     if (stream->state == RB_STREAM_LINGERING) events = RB_READABLE;
-    if (stream->state == RB_STREAM_OPEN && stream->want_read && !is_backed_up) events = RB_READABLE;
+    if (stream->state == RB_STREAM_OPEN && stream->want_read && !stream->has_ended && !is_backed_up)
+        events = RB_READABLE;
     if (stream->is_blocked) events |= RB_WRITABLE;
     rb_watch_set(stream->net->loop, &stream->watch, events);
 }
 
+/* A stream is in one of its loop's three lists at any time: resting, to be flushed, lingering. */
+static void go_to(struct rb_list *list, struct rb_stream *stream)
+{
+    rb_list_remove(&stream->node);
+    rb_list_push_back(list, &stream->node);
+}
+
 static void request_flush(struct rb_stream *stream)
 {
-    if (rb_list_is_linked(&stream->node)) return;
-    rb_list_push_back(&stream->net->to_flush, &stream->node);
+    if (stream->will_flush) return;
+    stream->will_flush = true;
+    go_to(&stream->net->to_flush, stream);
     rb_loop_before_sleep(stream->net->loop, &stream->net->flush_task);
 }
 
@@ -151,7 +176,8 @@ static void on_linger_step(struct rb_timer *timer)
     uint32_t now = (uint32_t)rb_loop_now_ms(net->loop);
     while (!rb_list_is_empty(&net->lingering)) {
         struct rb_stream *stream = RB_OUTER(net->lingering.next, struct rb_stream, node);
-        if ((int32_t)(stream->linger_until - now) > 0) break; /* they all wait equally long, so the rest is younger */
+        if ((int32_t)(stream->linger_until - now) > 0)
+            break; /* they all wait equally long, so the rest is younger */
         finish(stream);
     }
     if (!rb_list_is_empty(&net->lingering)) rb_timer_start(net->loop, timer, LINGER_STEP_MS, on_linger_step);
@@ -165,7 +191,7 @@ static void start_lingering(struct rb_stream *stream)
     stream->state = RB_STREAM_LINGERING;
     shutdown(stream->watch.fd, SHUT_WR);
     stream->linger_until = (uint32_t)rb_loop_now_ms(net->loop) + LINGER_MS;
-    rb_list_push_back(&net->lingering, &stream->node);
+    go_to(&net->lingering, stream);
     if (!rb_timer_is_running(&net->linger_timer))
         rb_timer_start(net->loop, &net->linger_timer, LINGER_STEP_MS, on_linger_step);
     watch_what_matters(stream);
@@ -176,8 +202,17 @@ static void on_stall(struct rb_timer *timer)
     rb_stream_abort(RB_OUTER(timer, struct rb_outq, stall)->stream, RB_SLOW_READER);
 }
 
+/* Output waits: from now, or from the last progress, the peer has so much time. */
+static void expect_progress(struct rb_stream *stream, bool has_progressed)
+{
+    struct rb_net *net = stream->net;
+    struct rb_outq *out = outq_of(stream);
+    if (has_progressed || !rb_timer_is_running(&out->stall))
+        rb_timer_start(net->loop, &out->stall, net->limits.write_timeout_ms, on_stall);
+}
+
 /* One round of output; false when there is nothing more to do now. */
-static bool write_round(struct rb_stream *stream)
+static bool write_round(struct rb_stream *stream, bool *has_progressed)
 {
     struct rb_net *net = stream->net;
     size_t sent = 0;
@@ -194,17 +229,13 @@ static bool write_round(struct rb_stream *stream)
         took_all = transmit(stream->watch.fd, &net->gather, &sent, &is_broken);
         settle(stream, &net->gather, sent);
     }
+    if (sent > 0) *has_progressed = true;
     if (is_broken) {
         stream->state = RB_STREAM_CLOSING;
         if (stream->why == RB_OK) stream->why = RB_CLIENT_GONE;
         return false;
     }
-    if (!took_all) {
-        stream->is_blocked = true;
-        struct rb_outq *out = outq_of(stream);
-        if (sent > 0 || !rb_timer_is_running(&out->stall))
-            rb_timer_start(net->loop, &out->stall, net->limits.write_timeout_ms, on_stall);
-    }
+    stream->is_blocked = !took_all;
     return took_all;
 }
 
@@ -212,11 +243,16 @@ static void advance(struct rb_stream *stream)
 {
     if (stream->state == RB_STREAM_OPEN || stream->state == RB_STREAM_FLUSHING) {
         stream->is_blocked = false;
+        bool has_progressed = false;
         int turns = 0;
-        while (turns < TURNS_MAX && write_round(stream)) turns++;
-        /* A stream with more to say than its share goes on when the others have had theirs: it is writable at once. */
+        while (turns < TURNS_MAX && write_round(stream, &has_progressed)) turns++;
+        /* A stream with more to say than its share goes on when the others have had theirs: it is writable at
+         * once, unless its share has filled the kernel's buffer. */
         if (turns == TURNS_MAX) stream->is_blocked = true;
-        if (!stream->is_blocked) outq_drop(stream);
+        if (stream->is_blocked)
+            expect_progress(stream, has_progressed);
+        else
+            outq_drop(stream);
     }
     if (stream->state == RB_STREAM_CLOSING) {
         finish(stream);
@@ -232,8 +268,12 @@ static void advance(struct rb_stream *stream)
 static void flush_all(struct rb_task *task)
 {
     struct rb_net *net = RB_OUTER(task, struct rb_net, flush_task);
-    struct rb_list *node;
-    while ((node = rb_list_pop_front(&net->to_flush)) != NULL) advance(RB_OUTER(node, struct rb_stream, node));
+    while (!rb_list_is_empty(&net->to_flush)) {
+        struct rb_stream *stream = RB_OUTER(net->to_flush.next, struct rb_stream, node);
+        stream->will_flush = false;
+        go_to(&net->resting, stream);
+        advance(stream);
+    }
 }
 
 /* ---- reading ---- */
@@ -257,18 +297,21 @@ static void read_some(struct rb_stream *stream)
         rb_stream_abort(stream, RB_CLIENT_GONE);
         return;
     }
-    rb_stream_set_read(stream, false);
+    stream->has_ended = true;
+    watch_what_matters(stream);
     stream->ops->on_end(stream);
 }
 
 static void on_ready(struct rb_watch *watch, unsigned events)
 {
     struct rb_stream *stream = RB_OUTER(watch, struct rb_stream, watch);
+    if (stream->state == RB_STREAM_LINGERING) { /* in whose list it stays: nothing is to be flushed any more */
+        read_away(stream);
+        return;
+    }
     if (events & RB_WRITABLE) request_flush(stream);
     if (!(events & RB_READABLE)) return;
-    if (stream->state == RB_STREAM_LINGERING)
-        read_away(stream);
-    else if (stream->state == RB_STREAM_OPEN && (watch->events & RB_READABLE))
+    if (stream->state == RB_STREAM_OPEN && (watch->events & RB_READABLE))
         read_some(stream);
     else
         request_flush(stream); /* broken while only output was watched: the write finds out */
@@ -276,10 +319,13 @@ static void on_ready(struct rb_watch *watch, unsigned events)
 
 /* ---- for owners ---- */
 
-void rb_stream_open(struct rb_stream *stream, struct rb_net *net, int take_fd, const struct rb_stream_ops *ops)
+void rb_stream_open(struct rb_stream *stream, struct rb_net *net, int take_fd,
+                    const struct rb_stream_ops *ops)
 {
-    *stream = (struct rb_stream){.watch = {.fd = take_fd, .on_ready = on_ready}, .ops = ops, .net = net, .want_read = true};
+    *stream = (struct rb_stream){
+        .watch = {.fd = take_fd, .on_ready = on_ready}, .ops = ops, .net = net, .want_read = true};
     net->stream_count++;
+    rb_list_push_back(&net->resting, &stream->node);
     watch_what_matters(stream);
 }
 
@@ -290,11 +336,8 @@ void rb_stream_move(struct rb_stream *to, struct rb_stream *from, const struct r
     to->node = (struct rb_list){0};
     rb_watch_move(from->net->loop, &to->watch, &from->watch);
     if (to->out) to->out->stream = to;
-    if (rb_list_is_linked(&from->node)) {
-        RB_CHECK(from->state != RB_STREAM_LINGERING);
-        rb_list_remove(&from->node);
-        request_flush(to);
-    }
+    rb_list_push_back(&from->node, &to->node); /* in front of it, in the same list */
+    rb_list_remove(&from->node);
     *from = (struct rb_stream){.watch = {.fd = -1}};
 }
 
@@ -316,7 +359,10 @@ void rb_stream_send(struct rb_stream *stream, struct rb_blob *take_frame)
         rb_stream_abort(stream, RB_OUTPUT_FULL);
         return;
     }
-    if (!stream->is_blocked) request_flush(stream);
+    if (stream->is_blocked)
+        watch_what_matters(stream); /* it may be time to stop reading */
+    else
+        request_flush(stream);
 }
 
 void rb_stream_send_file(struct rb_stream *stream, int take_fd, uint64_t at, uint64_t n)
@@ -350,7 +396,6 @@ void rb_stream_close(struct rb_stream *stream, rb_err why)
 void rb_stream_abort(struct rb_stream *stream, rb_err why)
 {
     if (stream->state == RB_STREAM_CLOSING) return;
-    if (stream->state == RB_STREAM_LINGERING) rb_list_remove(&stream->node);
     if (stream->state == RB_STREAM_OPEN) stream->why = (uint8_t)why;
     stream->state = RB_STREAM_CLOSING;
     request_flush(stream);

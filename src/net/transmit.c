@@ -1,4 +1,5 @@
-/* The step that hands buffers to the kernel. One buffer goes by send(), which is cheaper than sendmsg(); a file by sendfile(). */
+/* The step that hands buffers to the kernel. One buffer goes by send(), which is cheaper than sendmsg(); a
+ * file by sendfile(). */
 #include "net/net_private.h"
 
 #include <errno.h>

@@ -49,7 +49,7 @@ bool room_tenant_matches(const struct rb_sio_door *door, rb_str tenant, rb_str a
         const struct rb_sio_tenant *known = &door->setup.tenants[i];
         if (rb_str_eq(known->name, tenant) && tenant_has_host(known, alias)) return true;
     }
-    return false;
+    return rb_str_eq(tenant, alias);
 }
 
 bool room_host_is_foreign(const struct rb_sio_door *door, rb_str tenant, rb_str host_alias)

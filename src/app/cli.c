@@ -1,0 +1,126 @@
+#include "app/cli.h"
+
+#include "app/config.h"
+#include "base/check.h"
+#include "base/reason.h"
+#include "jobs/jobs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool rb_cli_parse(const char *command, const struct rb_cli_flag *flags, unsigned count, int argc, char **argv,
+                  bool *out_helped)
+{
+    *out_helped = false;
+    for (int i = 0; i < argc; i++) {
+        rb_str rest = rb_str_of(argv[i]), name;
+        rb_str_split(&rest, '=', &name);
+        if (rb_str_is(name, "--help")) {
+            printf("usage: ringback %s%s\n\n", command, count ? " [flags]" : "");
+            for (unsigned k = 0; k < count; k++)
+                printf("  %-9s %-12s %s\n", flags[k].name, flags[k].value ? flags[k].value : "",
+                       flags[k].help);
+            *out_helped = true;
+            return true;
+        }
+        const struct rb_cli_flag *flag = NULL;
+        for (unsigned k = 0; k < count; k++)
+            if (rb_str_is(name, flags[k].name)) flag = &flags[k];
+        bool wants_value = flag && flag->value;
+        if (wants_value && !rest.p && i + 1 < argc) rest = rb_str_of(argv[++i]);
+        if (!flag || (wants_value && !rest.p) || (!wants_value && rest.p)) {
+            fprintf(stderr, "ringback %s: %s '%.*s'; see 'ringback %s --help'\n", command,
+                    !flag         ? "unknown argument"
+                    : wants_value ? "a value is missing after"
+                                  : "no value belongs to",
+                    RB_STR_FMT(name), command);
+            return false;
+        }
+        if (wants_value)
+            *flag->text = rest;
+        else
+            *flag->is_set = true;
+    }
+    return true;
+}
+
+/* ---- small commands ---- */
+
+static const char *program_version;
+
+static int print_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf("ringback %s\n", program_version);
+    return RB_EXIT_OK;
+}
+
+static int print_reasons(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf("# Reasons\n\nWhy a request was refused, a connection ended, a job failed: the same names in HTTP "
+           "problem bodies, close "
+           "frames, job\nrecords and the log. Made by `ringback reasons` from `src/base/reasons.def`.\n\n"
+           "| reason | HTTP | close code | try again | what happened | what to do |\n"
+           "| --- | --- | --- | --- | --- | --- |\n");
+    for (int i = 0; i < RB_REASON_COUNT; i++) {
+        const struct rb_reason *reason = rb_reason((rb_err)i);
+        printf("| `%s` | %d | %d | %s | %s | %s |\n", reason->name, reason->http_status, reason->close_code,
+               reason->is_retryable ? "yes" : "no", reason->sentence, reason->next_step);
+    }
+    return RB_EXIT_OK;
+}
+
+static int print_options(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    struct rb_buf page = {0};
+    rb_config_print_reference(&page);
+    fputs(rb_buf_text(&page), stdout);
+    rb_buf_fini(&page);
+    return RB_EXIT_OK;
+}
+
+/* ---- the table ---- */
+
+static int print_help(int argc, char **argv);
+
+static const struct command {
+    const char *name;
+    const char *help;                  /* NULL: not for people */
+    int (*run)(int argc, char **argv); /* argv[0] is the command */
+} commands[] = {
+    {"dev", "try it: loopback only, demo project, tokens printed", rb_dev_main},
+    {"serve", "run it with a configuration file", rb_serve_main},
+    {"check", "say what is wrong with a configuration file", rb_check_main},
+    {"token", "create, list or revoke tokens", rb_token_main},
+    {"options", "print the reference of the configuration (Markdown)", print_options},
+    {"reasons", "print the table of reasons (Markdown)", print_reasons},
+    {"version", "print the version", print_version},
+    {"help", "print this", print_help},
+    {"worker-exec", NULL, rb_worker_exec_main},
+};
+
+static int print_help(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf("Ringback answers a slow API call at once, runs the work, and rings the caller back.\n\n"
+           "usage: ringback COMMAND [flags]\n\n");
+    for (size_t i = 0; i < RB_COUNT(commands); i++)
+        if (commands[i].help) printf("  %-9s %s\n", commands[i].name, commands[i].help);
+    printf("\n'ringback COMMAND --help' lists the flags of a command.\n");
+    return RB_EXIT_OK;
+}
+
+int rb_cli_main(int argc, char **argv, const char *version)
+{
+    program_version = version;
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
+    for (size_t i = 0; i < RB_COUNT(commands); i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
+    fprintf(stderr, "ringback: unknown command '%s'; see 'ringback help'\n", name);
+    return RB_EXIT_USAGE;
+}

@@ -1,0 +1,254 @@
+#include "app/options.h"
+
+#include "app/config.h"
+#include "app/config_forms.h"
+
+/* The table of options. A row reads: path, type, field, default, sentence, then what else there is to check.
+ * `*` in a path is a name that the user chooses, or the items of a list one after the other. */
+
+#define ROOT(field) offsetof(struct rb_config, field)
+#define TENANT(field) offsetof(struct rb_config_tenant, field)
+#define RULE(field) offsetof(struct rb_config_rule, field)
+#define JOB(field) offsetof(struct rb_config_job, field)
+#define ROOM(field) offsetof(struct rb_config_room, field)
+
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+#define GIB(n) ((uint64_t)(n) << 30)
+#define SECONDS(n) ((uint64_t)(n)*1000)
+#define HOURS(n) ((uint64_t)(n)*3600000)
+#define DAYS(n) ((uint64_t)(n)*86400000)
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+_Static_assert(TENANT(name) == 0 && RULE(pattern) == 0 && JOB(kind) == 0,
+               "items by name begin with their name");
+
+/* Laid out by hand: what it is and its default, the sentence, the checks. */
+/* clang-format off */
+const struct rb_option rb_options[] = {
+    {"listen", RB_OPTION_ADDRESS, ROOT(listen), "127.0.0.1:8080",
+     "Where to listen. Port 0 takes any free one; IPv6 goes in brackets, `[::1]:8080`."},
+    {"data", RB_OPTION_STRING, ROOT(data), "./ringback-data",
+     "The directory of everything that must survive: the database, results, uploads. One process at a time "
+     "uses it.",
+     .form = &rb_form_text},
+    {"threads", RB_OPTION_U64, ROOT(threads), "0",
+     "Threads that serve connections; 0 takes one for each core.",
+     .min = 0, .max = 64},
+    {"origins", RB_OPTION_STRINGS, ROOT(origins), NULL,
+     "Web origins whose pages may open WebSockets and event streams, `https://app.example.com`; `*` allows "
+     "all. Pages from the server's own host are always allowed, and so are clients that are not browsers.",
+     .max = 1000, .form = &rb_form_origin},
+
+    {"log", RB_OPTION_SECTION, .sentence = "What is written to standard error."},
+    {"log.level", RB_OPTION_ENUM, ROOT(log.level), "info", "The least serious level that is written.",
+     .words = WORDS("debug", "info", "warn", "error")},
+    {"log.format", RB_OPTION_ENUM, ROOT(log.format), "text",
+     "`text` for people, `json` for machines: one object a line.",
+     .words = WORDS("text", "json")},
+
+    {"tenants", RB_OPTION_ITEMS_BY_NAME, ROOT(tenants), .max = 10000, .form = &rb_form_name,
+     .item_bytes = sizeof(struct rb_config_tenant),
+     .sentence = "The tenants by name. Nothing of one tenant can be seen from another."},
+    {"tenants.*.hosts", RB_OPTION_STRINGS, TENANT(hosts), NULL,
+     "Its host names, each of one tenant only. Socket clients may name a tenant by its host name with dots "
+     "replaced by underscores: `acme.example.com` is `acme_example_com`.",
+     .min = 1, .max = 1000, .form = &rb_form_host, .is_required = true},
+
+    {"http", RB_OPTION_SECTION, .sentence = "Limits of HTTP requests, in all doors."},
+    {"http.head_max", RB_OPTION_BYTES, ROOT(http.head_bytes_max), "16KiB",
+     "Request line and headers together.", .min = KIB(1), .max = MIB(1)},
+    {"http.target_max", RB_OPTION_BYTES, ROOT(http.target_bytes_max), "8KiB",
+     "Path and query of a request; not more than `head_max`.", .min = 256, .max = MIB(1)},
+    {"http.body_max", RB_OPTION_BYTES, ROOT(http.body_bytes_max), "1MiB",
+     "The body of a request.", .min = KIB(1), .max = GIB(1)},
+    {"http.header_timeout", RB_OPTION_DURATION, ROOT(http.header_timeout_ms), "10s",
+     "From the first byte of a request to the end of its headers.", .min = 100, .max = HOURS(1)},
+    {"http.body_timeout", RB_OPTION_DURATION, ROOT(http.body_timeout_ms), "30s",
+     "The longest pause while a body comes.", .min = 100, .max = HOURS(1)},
+    {"http.idle_timeout", RB_OPTION_DURATION, ROOT(http.idle_timeout_ms), "75s",
+     "How long a connection may wait for its next request.", .min = 100, .max = HOURS(24)},
+    {"http.write_timeout", RB_OPTION_DURATION, ROOT(http.write_timeout_ms), "60s",
+     "How long a client may take nothing of what is ready for it, on any kind of connection.",
+     .min = 100, .max = HOURS(24)},
+    {"http.wait_max", RB_OPTION_DURATION, ROOT(http.wait_ms_max), "60s",
+     "The longest wait that `Prefer: wait` and `?wait=` may ask for; keep it below the timeouts of proxies "
+     "in front.",
+     .min = SECONDS(1), .max = HOURS(1)},
+
+    {"websocket", RB_OPTION_SECTION, .sentence = "The WebSocket of the native API."},
+    {"websocket.message_max", RB_OPTION_BYTES, ROOT(websocket.message_bytes_max), "1MiB",
+     "One message from a client, all its fragments together.", .min = KIB(1), .max = GIB(1)},
+    {"websocket.ping_interval", RB_OPTION_DURATION, ROOT(websocket.ping_interval_ms), "25s",
+     "A connection on which nothing came for so long is pinged.", .min = 50, .max = HOURS(1)},
+    {"websocket.ping_timeout", RB_OPTION_DURATION, ROOT(websocket.ping_timeout_ms), "20s",
+     "How long the answer may take; not more than `ping_interval`.", .min = 50, .max = HOURS(1)},
+    {"websocket.auth_timeout", RB_OPTION_DURATION, ROOT(websocket.auth_timeout_ms), "10s",
+     "How long a new connection may take to say who it is.", .min = 100, .max = HOURS(1)},
+
+    {"connection", RB_OPTION_SECTION, .sentence = "Limits of one connection, of any kind."},
+    {"connection.output_max", RB_OPTION_BYTES, ROOT(connection.output_bytes_max), "1MiB",
+     "What may wait to be sent to it; at the limit its requests are no longer read, and replies that do not "
+     "fit close it.",
+     .min = KIB(4), .max = GIB(1)},
+    {"connection.subscriptions_max", RB_OPTION_U64, ROOT(connection.subscriptions_max), "1000",
+     "Topics that it may be subscribed to.", .min = 1, .max = 1000000},
+
+    {"topics", RB_OPTION_SECTION,
+     .sentence = "What is kept of the events of a topic, for those who come late or come back. The oldest go "
+                 "first, as soon as one of the limits is passed."},
+    {"topics.keep_count", RB_OPTION_U64, ROOT(topics.keep_count), "1000", "Events.",
+     .min = 1, .max = RB_CONFIG_KEEP_COUNT_MAX},
+    {"topics.keep_bytes", RB_OPTION_BYTES, ROOT(topics.keep_bytes), "1MiB", "Their bodies together.",
+     .min = KIB(1), .max = RB_CONFIG_KEEP_BYTES_MAX},
+    {"topics.keep_age", RB_OPTION_DURATION, ROOT(topics.keep_age_ms), "10m",
+     "Time since they were published.",
+     .min = 100, .max = RB_CONFIG_KEEP_AGE_MS_MAX},
+    {"topics.message_max", RB_OPTION_BYTES, ROOT(topics.message_bytes_max), "1MiB", "The body of one event.",
+     .min = 256, .max = MIB(64)},
+    {"topics.rules", RB_OPTION_ITEMS_BY_NAME, ROOT(topics.rules), .max = 10000, .form = &rb_form_pattern,
+     .item_bytes = sizeof(struct rb_config_rule),
+     .sentence = "Other rules for the topics that match a pattern; the first in the file that matches "
+                 "counts. `*` stands for one element of a name, `**` at the end for any rest: "
+                 "`\"builds/*/log\"`, `\"chat/**\"`. Write a pattern that begins with `*` in quotes."},
+    {"topics.rules.*.retention", RB_OPTION_ENUM, RULE(retention), "limits",
+     "`limits`: all three limits hold. `count`, `age`, `bytes`: that one holds, and `keep_bytes` always. "
+     "`last`: the newest event only, however old. `none`: nothing; an event reaches whoever is subscribed at "
+     "that moment.",
+     .words = WORDS("limits", "none", "last", "count", "age", "bytes")},
+    {"topics.rules.*.keep_count", RB_OPTION_U64, RULE(keep_count), .inherits = "topics.keep_count",
+     .sentence = "Events.", .min = 1, .max = RB_CONFIG_KEEP_COUNT_MAX},
+    {"topics.rules.*.keep_bytes", RB_OPTION_BYTES, RULE(keep_bytes), .inherits = "topics.keep_bytes",
+     .sentence = "Their bodies together.", .min = KIB(1), .max = RB_CONFIG_KEEP_BYTES_MAX},
+    {"topics.rules.*.keep_age", RB_OPTION_DURATION, RULE(keep_age_ms), .inherits = "topics.keep_age",
+     .sentence = "Time since they were published.", .min = 100, .max = RB_CONFIG_KEEP_AGE_MS_MAX},
+    {"topics.rules.*.durable", RB_OPTION_BOOL, RULE(is_durable), "false",
+     "Whether events are stored on disk before they are delivered, and survive a restart."},
+
+    {"jobs", RB_OPTION_ITEMS_BY_NAME, ROOT(jobs), .max = 1000, .form = &rb_form_name,
+     .item_bytes = sizeof(struct rb_config_job),
+     .sentence = "The kinds of jobs by name: what runs, who starts it, within which limits."},
+    {"jobs.*.command", RB_OPTION_STRINGS, JOB(command), NULL,
+     "The program, as an absolute path or as a name that `PATH` finds, and its arguments; no shell. `{name}` "
+     "in an argument becomes the parameter of that name: from the path of the route, the query, or the JSON "
+     "body. The program runs in a fresh directory, and also gets all parameters as JSON on standard input.",
+     .min = 1, .max = 1000, .is_required = true},
+    {"jobs.*.routes", RB_OPTION_ROUTES, JOB(routes), NULL,
+     "HTTP calls that start it, beside `POST /v1/jobs/KIND`: `POST /projects/{projectId}/export`.",
+     .max = 20, .form = &rb_form_route},
+    {"jobs.*.timeout", RB_OPTION_DURATION, JOB(timeout_ms), "30m", "How long one attempt may run.",
+     .min = 100, .max = DAYS(30)},
+    {"jobs.*.kill_grace", RB_OPTION_DURATION, JOB(kill_grace_ms), "5s",
+     "Time between SIGTERM and SIGKILL when a job is cancelled or out of time.", .min = 0, .max = HOURS(1)},
+    {"jobs.*.concurrency", RB_OPTION_U64, JOB(concurrency), "2",
+     "Jobs of this kind that run at the same time.",
+     .min = 1, .max = 10000},
+    {"jobs.*.queue_max", RB_OPTION_U64, JOB(queue_max), "1000",
+     "Jobs of this kind that may wait; more are refused with 429.",
+     .min = 1, .max = 10000000},
+    {"jobs.*.queue_timeout", RB_OPTION_DURATION, JOB(queue_timeout_ms), "24h",
+     "A job that waited longer expires.",
+     .min = 100, .max = DAYS(365)},
+    {"jobs.*.attempts", RB_OPTION_U64, JOB(attempts), "1", "How often a job is tried before it fails.",
+     .min = 1, .max = 100},
+    {"jobs.*.retry_backoff", RB_OPTION_DURATION, JOB(retry_backoff_ms), "5s",
+     "The pause before the second attempt; it doubles with each further one.", .min = 0, .max = HOURS(24)},
+    {"jobs.*.retry", RB_OPTION_BOOL, JOB(is_retried), "false",
+     "Whether a job that was running when the server stopped is run again; else it fails as `interrupted`."},
+    {"jobs.*.result_max", RB_OPTION_BYTES, JOB(result_bytes_max), "1GiB",
+     "All result files of a job together.",
+     .min = KIB(1), .max = GIB(16384)},
+    {"jobs.*.result_keep", RB_OPTION_DURATION, JOB(result_keep_ms), "24h",
+     "How long results can be downloaded.",
+     .min = SECONDS(1), .max = DAYS(3650)},
+    {"jobs.*.log_max", RB_OPTION_BYTES, JOB(log_bytes_max), "64KiB",
+     "What is kept of the output: the last so many bytes.",
+     .min = 0, .max = MIB(16)},
+    {"jobs.*.environment", RB_OPTION_PAIRS, JOB(environment), NULL,
+     "Variables for the program, name and value.", .max = 1000, .form = &rb_form_variable},
+    {"jobs.*.memory_max", RB_OPTION_BYTES, JOB(memory_bytes_max), "0",
+     "Address space of each process of the job; 0 sets no limit.", .min = 0, .max = GIB(16384)},
+    {"jobs.*.open_files_max", RB_OPTION_U64, JOB(open_files_max), "1024",
+     "Files that each process of the job may have open.",
+     .min = 16, .max = 1048576},
+
+    {"socketio", RB_OPTION_SECTION, .sentence = "The Socket.IO door (Engine.IO protocol v4)."},
+    {"socketio.enabled", RB_OPTION_BOOL, ROOT(socketio.is_enabled), "true", "Whether it is open."},
+    {"socketio.path", RB_OPTION_STRING, ROOT(socketio.path), "/socket.io/",
+     "Where clients connect; also without the `/` at its end.", .form = &rb_form_prefix},
+    {"socketio.ping_interval", RB_OPTION_DURATION, ROOT(socketio.ping_interval_ms), "25s",
+     "Time between pings; clients are told.", .min = 50, .max = HOURS(1)},
+    {"socketio.ping_timeout", RB_OPTION_DURATION, ROOT(socketio.ping_timeout_ms), "20s",
+     "How long the pong may take; clients are told.", .min = 50, .max = HOURS(1)},
+    {"socketio.connect_timeout", RB_OPTION_DURATION, ROOT(socketio.connect_timeout_ms), "45s",
+     "How long a new link may take to join a namespace.", .min = 100, .max = HOURS(1)},
+    {"socketio.max_payload", RB_OPTION_BYTES, ROOT(socketio.payload_bytes_max), "1000000",
+     "One message, or one polling request, from a client; clients are told.", .min = 256, .max = MIB(64)},
+    {"socketio.namespaces", RB_OPTION_STRINGS, ROOT(socketio.namespaces), "/",
+     "The namespaces that clients may join.", .min = 1, .max = 1000, .form = &rb_form_namespace},
+
+    {"socketio.rooms", RB_OPTION_ITEMS, ROOT(socketio.rooms), .max = 100,
+     .item_bytes = sizeof(struct rb_config_room),
+     .sentence = "Rooms that clients join by an event, and in which the outcome of jobs is announced: a "
+                 "list, each with these options."},
+    {"socketio.rooms.*.join", RB_OPTION_STRING, ROOM(join), NULL,
+     "The event that joins; its one argument is an object.", .form = &rb_form_event, .is_required = true},
+    {"socketio.rooms.*.leave", RB_OPTION_STRING, ROOM(leave), NULL,
+     "The event that leaves; its argument is the same object, or the bare value of `key`.",
+     .form = &rb_form_event, .is_required = true},
+    {"socketio.rooms.*.topic", RB_OPTION_STRING, ROOM(topic), NULL,
+     "The topic behind the room. `{name}` becomes the field of that name in the argument of the join, and in "
+     "the parameters of a job; numbers and texts that read the same are the same.",
+     .form = &rb_form_topic, .is_required = true},
+    {"socketio.rooms.*.key", RB_OPTION_STRING, ROOM(key), "projectId",
+     "The field that a bare value in the leave event stands for; one of those in `topic`.",
+     .form = &rb_form_field},
+    {"socketio.rooms.*.tenant_field", RB_OPTION_STRING, ROOM(tenant_field), "tenantId",
+     "The field of the join argument that names the tenant.", .form = &rb_form_field},
+    {"socketio.rooms.*.tenant", RB_OPTION_ENUM, ROOM(tenant), "host",
+     "How the tenant that a join names is checked. `token`: it must be a host name (dots as "
+     "underscores), or the name, of the tenant of the client's token. `host`: it may also be the host name that the "
+     "client connected to, unless that is another tenant's. A join that fails this is refused.",
+     .words = WORDS("host", "token")},
+    {"socketio.rooms.*.kinds", RB_OPTION_STRINGS, ROOM(kinds), NULL,
+     "Kinds of jobs whose outcome is announced in the room, each as an event named like the kind with "
+     "`{\"downloadId\": \"...\"}`.",
+     .min = 1, .max = 1000, .form = &rb_form_name, .is_required = true},
+    {"socketio.rooms.*.results", RB_OPTION_ENUM, ROOM(results), "starter",
+     "Who in the room hears of an outcome, and may download it. `starter`: the client that started the job, or all "
+     "if a back end's token did. `room`: all.",
+     .words = WORDS("starter", "room")},
+    {"socketio.rooms.*.keep", RB_OPTION_DURATION, ROOM(keep_ms), "10m",
+     "How long an outcome waits for those who join after it happened.", .min = 0, .max = DAYS(30)},
+
+    {"socketio.process", RB_OPTION_SECTION,
+     .sentence = "The HTTP side of the rooms: calls that start a job of one of their kinds, and downloads by "
+                 "id."},
+    {"socketio.process.sync_timeout", RB_OPTION_DURATION, ROOT(socketio.process.sync_timeout_ms), "60s",
+     "How long a call with `returnZip=true` waits for its result before it is answered with 504.",
+     .min = 100, .max = HOURS(1)},
+    {"socketio.process.sync_timeout_job", RB_OPTION_ENUM, ROOT(socketio.process.sync_timeout_job), "continue",
+     "What then becomes of the job.", .words = WORDS("continue", "cancel")},
+    {"socketio.process.download_paths", RB_OPTION_STRINGS, ROOT(socketio.process.download_paths),
+     "/api/projects/{projectId}/download/{downloadId} /api/download/{downloadId}",
+     "Where results are downloaded by the id that the rooms announce.",
+     .max = 100, .form = &rb_form_download_path},
+};
+/* clang-format on */
+
+const size_t rb_options_count = sizeof rb_options / sizeof *rb_options;
+
+const struct rb_option *rb_option_find(rb_str path)
+{
+    for (size_t i = 0; i < rb_options_count; i++)
+        if (rb_str_is(path, rb_options[i].path)) return &rb_options[i];
+    return NULL;
+}
+
+const char *rb_option_below(const struct rb_option *option, rb_str prefix)
+{
+    if (prefix.n == 0) return option->path;
+    if (!rb_str_starts(rb_str_of(option->path), prefix) || option->path[prefix.n] != '.') return NULL;
+    return option->path + prefix.n + 1;
+}

@@ -1,0 +1,369 @@
+#include "app/server.h"
+
+#include "app/setup.h"
+#include "app/test_clock.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "doors/native/native.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { LOOPS_MAX = 64, CLOSE_GRACE_MS = 3000, CLOSE_STEP_MS = 20 };
+
+/* A loop that serves connections, with its thread. */
+struct serving {
+    struct rb_server *server;
+    struct rb_loop *loop;
+    struct rb_net *net;
+    struct rb_http *http;
+    struct rb_listener *listener;
+    int listen_fd; /* until the listener has it; -1 then */
+    pthread_t thread;
+    bool has_thread;
+    struct rb_mail drain_mail, close_mail;
+    struct rb_timer close_timer;
+    uint64_t close_until_ms;
+};
+
+struct rb_server {
+    struct rb_server_setup setup;
+    struct rb_arena arena;
+    struct rb_store *store;
+    struct rb_files *files;
+    struct rb_hub *hub;
+    struct rb_auth *auth;
+    struct rb_jobs *jobs;
+    struct rb_router *router;
+    struct rb_sio_door *socketio;
+    struct rb_native *native;
+    struct rb_loop *jobs_loop;
+    struct rb_loop *loops[LOOPS_MAX];
+    struct serving servings[LOOPS_MAX];
+    unsigned loop_count;
+    uint16_t port;
+    _Atomic bool is_stopping;
+    _Atomic unsigned open_servings;
+    struct rb_mail all_closed; /* to the jobs loop: the last serving loop has ended */
+};
+
+/* ---- opening ---- */
+
+static unsigned loops_wanted(const struct rb_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned wanted = config->threads ? (unsigned)config->threads : cores > 0 ? (unsigned)cores : 1;
+    return wanted < LOOPS_MAX ? wanted : LOOPS_MAX;
+}
+
+/* Each connection is a descriptor: take as many as the system lets this process have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    RB_LOG_INFO("server.descriptors", RB_KV_U64("most", limit.rlim_cur),
+                RB_KV_TEXT("remedy", "raise ulimit -n or LimitNOFILE for more connections"));
+}
+
+static bool is_ready(void *arg, rb_str *out_why_not)
+{
+    struct rb_server *server = arg;
+    if (!atomic_load(&server->is_stopping)) return true;
+    *out_why_not = RB_STR("The server is stopping.");
+    return false;
+}
+
+static bool open_data(struct rb_server *server, struct rb_buf *why)
+{
+    const struct rb_config *config = server->setup.config;
+    if (rb_store_open(config->data.p, true, &server->store, why) != RB_OK) return false;
+    return rb_files_open(config->data.p, &server->files, why) == RB_OK;
+}
+
+static void open_loops(struct rb_server *server)
+{
+    server->jobs_loop = rb_loop_new("rb-jobs");
+    server->loop_count = loops_wanted(server->setup.config);
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        server->loops[i] = rb_loop_new("rb-loop");
+        server->servings[i] = (struct serving){.server = server, .loop = server->loops[i], .listen_fd = -1};
+    }
+}
+
+static void open_hub(struct rb_server *server)
+{
+    unsigned rule_count;
+    struct rb_topic_rule *rules = rb_setup_topic_rules(server->setup.config, &server->arena, &rule_count);
+    server->hub = rb_hub_new(server->store, server->loops, server->loop_count, rules, rule_count);
+    server->auth = rb_auth_new(server->store, server->loops, server->loop_count);
+}
+
+static void make_socketio(struct rb_server *server)
+{
+    struct rb_sio_setup setup = {.loops = server->loops,
+                                 .loop_count = server->loop_count,
+                                 .hub = server->hub,
+                                 .files = server->files,
+                                 .auth = server->auth};
+    rb_setup_socketio(server->setup.config, &server->arena, &setup);
+    server->socketio = rb_sio_door_new(&setup);
+}
+
+static bool open_jobs(struct rb_server *server, struct rb_buf *why)
+{
+    char self_path[4096];
+    ssize_t n = readlink("/proc/self/exe", self_path, sizeof self_path - 1);
+    if (n <= 0) {
+        rb_buf_add_text(why, "cannot find this program in /proc/self/exe");
+        return false;
+    }
+    struct rb_jobs_setup setup = {.loop = server->jobs_loop,
+                                  .store = server->store,
+                                  .hub = server->hub,
+                                  .files = server->files,
+                                  .announcer = rb_sio_announcer(server->socketio),
+                                  .self_path =
+                                      rb_arena_copy(&server->arena, rb_str_make(self_path, (size_t)n)).p};
+    setup.kinds = rb_setup_kinds(server->setup.config, &server->arena, &setup.kind_count);
+    if (rb_jobs_new(&setup, &server->jobs, why) != RB_OK) return false;
+    rb_sio_set_jobs(server->socketio, server->jobs);
+    return true;
+}
+
+static void make_native(struct rb_server *server)
+{
+    const struct rb_config *config = server->setup.config;
+    struct rb_native_setup setup = {.loops = server->loops,
+                                    .loop_count = server->loop_count,
+                                    .hub = server->hub,
+                                    .jobs = server->jobs,
+                                    .files = server->files,
+                                    .auth = server->auth,
+                                    .origins = config->origins.items,
+                                    .origin_count = (unsigned)config->origins.count,
+                                    .wait_max_ms = config->http.wait_ms_max,
+                                    .message_max_bytes = (uint32_t)config->websocket.message_bytes_max,
+                                    .subscriptions_max = (uint32_t)config->connection.subscriptions_max,
+                                    .ping_interval_ms = (uint32_t)config->websocket.ping_interval_ms,
+                                    .ping_timeout_ms = (uint32_t)config->websocket.ping_timeout_ms,
+                                    .auth_timeout_ms = (uint32_t)config->websocket.auth_timeout_ms,
+                                    .dev_echo = server->setup.is_dev,
+                                    .is_ready = is_ready,
+                                    .ready_arg = server};
+    server->native = rb_native_new(&setup);
+}
+
+static bool open_doors(struct rb_server *server, struct rb_buf *why)
+{
+    server->router = rb_router_new();
+    if (rb_native_add_routes(server->native, server->router) != RB_OK) return false;
+    if (server->setup.has_clock_control) rb_test_clock_add_route(server->router);
+    if (!server->setup.config->socketio.is_enabled) return true;
+    return rb_sio_add_routes(server->socketio, server->router, why) == RB_OK;
+}
+
+static bool open_listeners(struct rb_server *server, struct rb_buf *why)
+{
+    const struct rb_config *config = server->setup.config;
+    rb_str host = config->listen.host;
+    server->port = (uint16_t)config->listen.port;
+    if (server->port && !rb_listen_is_free(host, server->port, why)) return false;
+    for (unsigned i = 0; i < server->loop_count; i++)
+        if (!rb_listen_socket(host, server->port, &server->servings[i].listen_fd, &server->port, why))
+            return false;
+    return true;
+}
+
+static void open_servings(struct rb_server *server)
+{
+    const struct rb_config *config = server->setup.config;
+    struct rlimit descriptors;
+    RB_CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    struct rb_net_limits net_limits = {.output_max = config->connection.output_bytes_max,
+                                       .write_timeout_ms = (uint32_t)config->http.write_timeout_ms};
+    struct rb_http_limits http_limits = {
+        .head = {.head_max = config->http.head_bytes_max, .target_max = config->http.target_bytes_max},
+        .body_max = config->http.body_bytes_max,
+        .header_timeout_ms = (uint32_t)config->http.header_timeout_ms,
+        .body_timeout_ms = (uint32_t)config->http.body_timeout_ms,
+        .idle_timeout_ms = (uint32_t)config->http.idle_timeout_ms,
+        .connections_max = (uint32_t)(descriptors.rlim_cur / server->loop_count),
+    };
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        struct serving *serving = &server->servings[i];
+        serving->net = rb_net_new(serving->loop, &net_limits);
+        serving->http = rb_http_new(serving->net, server->router, &http_limits);
+        serving->listener =
+            rb_listener_open(serving->loop, serving->listen_fd, rb_http_accept, serving->http);
+        serving->listen_fd = -1;
+    }
+}
+
+bool rb_server_open(const struct rb_server_setup *setup, struct rb_server **out_server, struct rb_buf *why)
+{
+    struct rb_server *server = rb_new(struct rb_server);
+    server->setup = *setup;
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    open_loops(server);
+    bool is_open = open_listeners(server, why) && open_data(server, why);
+    if (is_open) {
+        open_hub(server);
+        make_socketio(server);
+        is_open = open_jobs(server, why);
+    }
+    if (is_open) {
+        make_native(server);
+        is_open = open_doors(server, why);
+    }
+    if (!is_open) {
+        rb_server_close(server);
+        return false;
+    }
+    open_servings(server);
+    *out_server = server;
+    return true;
+}
+
+unsigned rb_server_port(const struct rb_server *server)
+{
+    return server->port;
+}
+
+unsigned rb_server_loop_count(const struct rb_server *server)
+{
+    return server->loop_count;
+}
+
+struct rb_store *rb_server_store(struct rb_server *server)
+{
+    return server->store;
+}
+
+/* ---- stopping ---- First no new connections, then the workers end and what became of their jobs is told to
+ * who still listens, then clients are closed, then the loops stop. */
+
+static void on_all_closed(struct rb_mail *mail)
+{
+    struct rb_server *server = RB_OUTER(mail, struct rb_server, all_closed);
+    rb_loop_stop(server->jobs_loop);
+}
+
+static void on_close_step(struct rb_timer *timer)
+{
+    struct serving *serving = RB_OUTER(timer, struct serving, close_timer);
+    struct rb_server *server = serving->server;
+    if (rb_net_stream_count(serving->net) > 0 && rb_clock_ms() < serving->close_until_ms) {
+        rb_timer_start(serving->loop, timer, CLOSE_STEP_MS, on_close_step);
+        return;
+    }
+    rb_net_abort_all(serving->net, RB_SHUTTING_DOWN);
+    rb_loop_stop(serving->loop);
+    if (atomic_fetch_sub(&server->open_servings, 1) > 1) return;
+    server->all_closed.run = on_all_closed;
+    rb_loop_post(server->jobs_loop, &server->all_closed);
+}
+
+static void on_close(struct rb_mail *mail)
+{
+    struct serving *serving = RB_OUTER(mail, struct serving, close_mail);
+    rb_sio_close_links(serving->server->socketio, RB_SHUTTING_DOWN);
+    rb_native_close_all(serving->server->native, RB_SHUTTING_DOWN);
+    serving->close_until_ms = rb_clock_ms() + CLOSE_GRACE_MS;
+    rb_timer_start(serving->loop, &serving->close_timer, CLOSE_STEP_MS, on_close_step);
+}
+
+static void on_drain(struct rb_mail *mail)
+{
+    struct serving *serving = RB_OUTER(mail, struct serving, drain_mail);
+    rb_listener_close(serving->listener);
+    serving->listener = NULL;
+    rb_http_drain(serving->http);
+}
+
+static void on_jobs_stopped(void *arg)
+{
+    struct rb_server *server = arg;
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        server->servings[i].close_mail.run = on_close;
+        rb_loop_post(server->loops[i], &server->servings[i].close_mail);
+    }
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct rb_server *server = arg;
+    if (atomic_exchange(&server->is_stopping, true)) return;
+    RB_LOG_INFO("server.stopping", RB_KV_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        server->servings[i].drain_mail.run = on_drain;
+        rb_loop_post(server->loops[i], &server->servings[i].drain_mail);
+    }
+    rb_jobs_stop(server->jobs, on_jobs_stopped, server);
+}
+
+/* ---- running ---- */
+
+static void *serve(void *arg)
+{
+    struct serving *serving = arg;
+    rb_loop_run(serving->loop);
+    return NULL;
+}
+
+void rb_server_run(struct rb_server *server)
+{
+    atomic_store(&server->open_servings, server->loop_count);
+    rb_loop_on_signal(server->jobs_loop, SIGINT, on_signal, server);
+    rb_loop_on_signal(server->jobs_loop, SIGTERM, on_signal, server);
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        struct serving *serving = &server->servings[i];
+        RB_CHECK(pthread_create(&serving->thread, NULL, serve, serving) == 0);
+        serving->has_thread = true;
+    }
+    rb_loop_run(server->jobs_loop);
+    for (unsigned i = 0; i < server->loop_count; i++) pthread_join(server->servings[i].thread, NULL);
+    RB_LOG_INFO("server.stopped");
+}
+
+/* ---- closing ---- Letters and work under way may still lead from one room to another, so all of that ends
+ * before anything is freed. */
+
+static void end_loops(struct rb_server *server)
+{
+    for (unsigned i = 0; i < server->loop_count; i++) rb_loop_end(server->loops[i]);
+    rb_loop_end(server->jobs_loop);
+}
+
+void rb_server_close(struct rb_server *server)
+{
+    if (!server) return;
+    end_loops(server);
+    if (server->store) rb_store_close(server->store);
+    end_loops(server);
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        struct serving *serving = &server->servings[i];
+        if (serving->listen_fd >= 0) close(serving->listen_fd);
+        rb_listener_close(serving->listener);
+        rb_http_free(serving->http);
+        rb_net_free(serving->net);
+    }
+    rb_jobs_free(server->jobs);
+    rb_native_free(server->native);
+    rb_sio_door_free(server->socketio);
+    rb_router_free(server->router);
+    rb_auth_free(server->auth);
+    rb_hub_free(server->hub);
+    rb_files_close(server->files);
+    for (unsigned i = 0; i < server->loop_count; i++) rb_loop_free(server->loops[i]);
+    rb_loop_free(server->jobs_loop);
+    rb_arena_fini(&server->arena);
+    rb_free(server);
+}

@@ -1,0 +1,20 @@
+/* From the configuration to what the rooms want to know: arrays of plain structs, made once. All memory is in
+ * the arena given, which must live as long as the server. */
+#ifndef RB_APP_SETUP_H
+#define RB_APP_SETUP_H
+
+#include "app/config.h"
+#include "doors/socketio/socketio.h"
+#include "hub/hub.h"
+#include "jobs/jobs.h"
+
+struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_arena *arena,
+                                   unsigned *out_count);
+/* Jobs' topics, the topics of rooms, the configured rules, the defaults: in this order, the first that fits
+ * counts. */
+struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
+                                           unsigned *out_count);
+/* Fills what the configuration knows of the door: all but loops, hub, files and auth. */
+void rb_setup_socketio(const struct rb_config *config, struct rb_arena *arena, struct rb_sio_setup *out);
+
+#endif

@@ -1,0 +1,131 @@
+/* Event streams: a subscription whose events go out as server-sent events. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "doors/native/native_private.h"
+#include "http/sse.h"
+
+enum { STREAM_MAGIC = 0x4e535345 };
+
+struct native_stream {
+    uint32_t magic;
+    bool ends_at_final;
+    rb_err why; /* of the end that is to come */
+    struct rb_sse sse;
+    struct rb_conn conn;
+    struct rb_list node; /* in the loop's streams */
+    struct rb_task end;  /* ends it from outside a pull */
+    struct rb_identity *identity;
+};
+
+static struct native_stream *stream_of(struct rb_sse *sse)
+{
+    struct native_stream *stream = RB_OUTER(sse, struct native_stream, sse);
+    return RB_RECOVER(struct native_stream, stream, STREAM_MAGIC);
+}
+
+static void on_end_task(struct rb_task *task)
+{
+    struct native_stream *stream = RB_OUTER(task, struct native_stream, end);
+    rb_sse_end(&stream->sse, stream->why);
+}
+
+static void end_later(struct native_stream *stream, rb_err why)
+{
+    stream->why = why;
+    stream->end.run = on_end_task;
+    rb_conn_hold(&stream->conn, true);
+    rb_loop_before_sleep(rb_net_loop(stream->sse.stream.net), &stream->end);
+}
+
+/* ---- the hub's side ---- */
+
+static void want_output(struct rb_conn *conn)
+{
+    rb_sse_pull(&RB_OUTER(conn, struct native_stream, conn)->sse);
+}
+
+static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
+{
+    (void)conn, (void)sub; /* a stream has no word for it */
+}
+
+static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
+{
+    struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    struct rb_blob *frame =
+        stream_gap_frame(stream->sse.is_chunked, sub->sub.gap_after, rb_sub_position(&sub->sub));
+    if (!frame) end_later(stream, RB_OUT_OF_MEMORY);
+    return frame;
+}
+
+static void on_event(struct rb_conn *conn, struct rb_conn_sub *sub, const struct rb_event *event)
+{
+    (void)sub;
+    struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    if (stream->ends_at_final && (event->flags & RB_EVENT_FINAL)) end_later(stream, RB_OK);
+}
+
+static void on_lost(struct rb_conn *conn)
+{
+    end_later(RB_OUTER(conn, struct native_stream, conn), RB_OUT_OF_MEMORY);
+}
+
+static const struct rb_conn_ops conn_ops = {.want_output = want_output,
+                                            .on_subscribed = on_subscribed,
+                                            .on_gap = on_gap,
+                                            .on_event = on_event,
+                                            .on_lost = on_lost};
+
+/* ---- life ---- */
+
+static void on_pull(struct rb_sse *sse, struct rb_gather *gather)
+{
+    rb_conn_pull(&stream_of(sse)->conn, gather);
+}
+
+static void on_closed(struct rb_sse *sse, rb_err why)
+{
+    struct native_stream *stream = stream_of(sse);
+    RB_LOG_DEBUG("native.stream_closed", RB_KV("client", stream->identity->client), RB_KV_REASON(why));
+    rb_loop_forget_task(&stream->end);
+    rb_list_remove(&stream->node);
+    rb_conn_fini(&stream->conn);
+    rb_free(stream->identity);
+    stream->magic = 0;
+    rb_free(stream);
+}
+
+static const struct rb_sse_ops sse_ops = {.on_pull = on_pull, .on_closed = on_closed};
+
+void stream_shut(struct rb_list *node, rb_err why)
+{
+    struct native_stream *stream = RB_OUTER(node, struct native_stream, node);
+    rb_conn_hold(&stream->conn, true);
+    rb_sse_end(&stream->sse, why);
+}
+
+void stream_open(struct errand *errand, const struct stream_start *start)
+{
+    struct rb_native *door = errand->door;
+    if (native_here(door)->is_closing) {
+        errand_fail(errand, RB_SHUTTING_DOWN, NULL);
+        return;
+    }
+    struct native_stream *stream = rb_new(struct native_stream);
+    stream->magic = STREAM_MAGIC;
+    stream->ends_at_final = start->ends_at_final;
+    stream->identity = rb_identity_copy(errand->who);
+    rb_conn_init(&stream->conn, door->setup.hub, &conn_ops);
+    struct rb_start from = start->start;
+    char *topic = rb_str_dup(start->topic); /* the request goes with the answer */
+    if (rb_sse_open(errand->request, &stream->sse, &sse_ops)) {
+        const struct rb_encoding *encoding =
+            stream->sse.is_chunked ? &native_chunked_encoding : &native_plain_encoding;
+        rb_list_push_back(&native_here(door)->streams, &stream->node);
+        rb_conn_subscribe(&stream->conn, rb_str_of(topic), stream->identity->client, &from, encoding, 0);
+    } else {
+        rb_free(stream->identity);
+        rb_free(stream);
+    }
+    rb_free(topic);
+}

@@ -1,0 +1,113 @@
+/* What the files of this door share. */
+#ifndef RB_NATIVE_PRIVATE_H
+#define RB_NATIVE_PRIVATE_H
+
+#include "codec/json.h"
+#include "doors/native/native.h"
+#include "hub/conn.h"
+
+/* What is open on one loop. */
+struct native_here {
+    struct rb_loop *loop;
+    struct rb_list sockets; /* struct native_socket */
+    struct rb_list streams; /* struct native_stream */
+    struct rb_list echoes;  /* struct native_echo */
+    struct rb_list waits;   /* struct native_wait */
+    bool is_closing;
+};
+
+struct rb_native {
+    struct rb_native_setup setup;
+    struct native_here *heres;  /* as setup.loops */
+    struct bound_route *routes; /* as the table of routes.c */
+};
+
+/* A request that waits for something, so that it can be ended early. */
+struct native_wait {
+    struct rb_list node;
+    void (*end)(struct native_wait *wait); /* takes it off the list and answers */
+};
+
+/* One request on its way, in its arena. who is NULL where the route lets anybody in. */
+struct errand {
+    struct rb_native *door;
+    struct rb_request *request;
+    const struct rb_identity *who;
+};
+
+/* door.c */
+struct native_here *native_here(struct rb_native *door);
+void socket_shut(struct rb_list *node, rb_err why); /* socket.c: for door.c, by list node */
+void stream_shut(struct rb_list *node, rb_err why); /* event_stream.c */
+void echo_shut(struct rb_list *node, rb_err why);   /* echo.c */
+
+/* errand.c: what handlers have in common */
+void errand_fail(struct errand *errand, rb_err err, const char *detail_or_null);
+void errand_answer_json(struct errand *errand, int status, struct rb_buf *take_json);
+/* RB_OK leaves *out alone when the parameter is absent. */
+rb_err errand_query_number(struct errand *errand, const char *name, uint64_t min, uint64_t max, uint64_t *out);
+rb_err errand_query_wait(struct errand *errand, uint64_t *out_ms); /* ?wait=SECONDS, capped */
+rb_err errand_topic(struct errand *errand, rb_str name, rb_str *out_complete); /* RB_BAD_NAME */
+/* A question to the jobs in the name of who asks. */
+struct rb_jobs_call *errand_jobs_call(struct errand *errand, int what, void (*done)(struct rb_jobs_call *),
+                                      void *arg);
+struct rb_jobs_call *errand_job_call(struct errand *errand, int what, rb_str id,
+                                     void (*done)(struct rb_jobs_call *), void *arg);
+bool errand_is_origin_allowed(struct errand *errand);
+
+/* prefer.c: pure */
+bool prefer_wait(const struct rb_http1_head *head, uint64_t *out_seconds); /* RFC 7240 */
+bool prefers_event_stream(const struct rb_http1_head *head);               /* over JSON */
+
+/* job_body.c: pure */
+void job_body_put(struct rb_json_out *out, const struct rb_job_record *job);
+/* A page; has_more says that older ones follow the last. */
+void job_list_put(struct rb_buf *out, const struct rb_job_record *jobs, uint32_t count, bool has_more);
+
+/* event_json.c: pure */
+rb_str topic_without_tenant(rb_str topic);
+/* The members that events have everywhere: position, (time,) name, data, (final). */
+void event_put(struct rb_json_out *out, struct rb_position position, const struct rb_event *event,
+               bool with_time);
+void gap_put(struct rb_json_out *out, struct rb_position after, struct rb_position next); /* members */
+struct rb_blob *socket_gap_frame(rb_str topic, struct rb_position after, struct rb_position next);
+struct rb_blob *stream_gap_frame(bool is_chunked, struct rb_position after, struct rb_position next);
+extern const struct rb_encoding native_socket_encoding, native_chunked_encoding, native_plain_encoding;
+
+/* event_spec.c: what publishers say. Slices are borrowed from the document or live in the arena. */
+rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, struct rb_event_spec *out,
+                       const char **out_detail);
+bool topic_is_reserved(rb_str name); /* within the tenant: nobody may publish there */
+
+/* event_stream.c: answers with an event stream; the topic is copied. */
+struct stream_start {
+    rb_str topic; /* complete name */
+    struct rb_start start;
+    bool ends_at_final;
+};
+void stream_open(struct errand *errand, const struct stream_start *start);
+
+/* event_page.c: answers with a page */
+struct page_start {
+    rb_str topic; /* complete name, in the request's arena */
+    struct rb_start start;
+    unsigned limit;
+    uint64_t wait_ms;
+};
+void page_open(struct errand *errand, const struct page_start *start);
+
+/* final_search.c: looks where the final event of a topic is, which may be on its way here. */
+typedef void final_found_fn(void *arg, bool is_found, struct rb_position position);
+void final_search(struct errand *errand, rb_str topic, final_found_fn *found, void *arg);
+
+/* Handlers of routes.c. */
+typedef void errand_fn(struct errand *errand);
+errand_fn handle_job_start, handle_job_get, handle_job_cancel, handle_job_list; /* jobs_api.c */
+errand_fn handle_job_events, handle_topic_events;                               /* events_api.c */
+errand_fn handle_publish;                                                       /* publish.c */
+errand_fn handle_job_result, handle_job_log;                                    /* results.c */
+errand_fn handle_socket;                                                        /* socket.c */
+errand_fn handle_livez, handle_readyz;                                          /* health.c */
+errand_fn handle_echo;                                                          /* echo.c */
+
+#endif

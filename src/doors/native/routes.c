@@ -1,0 +1,98 @@
+/* The routes of the API: one row each, and the guard in front of them. */
+#include "auth/guard.h"
+#include "base/mem.h"
+#include "doors/native/native_private.h"
+
+enum who_may {
+    MAY_ANYBODY,  /* without a credential, from any page */
+    MAY_SAY_LATER, /* a credential is checked when there is one */
+    MAY_CLIENTS,  /* everybody with a token */
+    MAY_BACKENDS
+};
+
+enum body_size { BODY_OF_SERVER, BODY_OF_MESSAGE }; /* whose limit holds */
+
+struct route {
+    enum rb_http1_method method;
+    const char *pattern;
+    enum body_size body_size;
+    enum who_may who_may;
+    errand_fn *handler;
+};
+
+static const struct route table[] = {
+    {RB_HTTP1_POST, "/v1/jobs/{kind}", BODY_OF_SERVER, MAY_CLIENTS, handle_job_start},
+    {RB_HTTP1_GET, "/v1/jobs", BODY_OF_SERVER, MAY_CLIENTS, handle_job_list},
+    {RB_HTTP1_GET, "/v1/jobs/{id}", BODY_OF_SERVER, MAY_CLIENTS, handle_job_get},
+    {RB_HTTP1_DELETE, "/v1/jobs/{id}", BODY_OF_SERVER, MAY_CLIENTS, handle_job_cancel},
+    {RB_HTTP1_GET, "/v1/jobs/{id}/events", BODY_OF_SERVER, MAY_CLIENTS, handle_job_events},
+    {RB_HTTP1_GET, "/v1/jobs/{id}/result", BODY_OF_SERVER, MAY_CLIENTS, handle_job_result},
+    {RB_HTTP1_GET, "/v1/jobs/{id}/log", BODY_OF_SERVER, MAY_CLIENTS, handle_job_log},
+    {RB_HTTP1_POST, "/v1/topics/{topic}/events", BODY_OF_MESSAGE, MAY_BACKENDS, handle_publish},
+    {RB_HTTP1_GET, "/v1/topics/{topic}/events", BODY_OF_SERVER, MAY_CLIENTS, handle_topic_events},
+    {RB_HTTP1_GET, "/v1/socket", BODY_OF_SERVER, MAY_SAY_LATER, handle_socket},
+    {RB_HTTP1_GET, "/livez", BODY_OF_SERVER, MAY_ANYBODY, handle_livez},
+    {RB_HTTP1_GET, "/readyz", BODY_OF_SERVER, MAY_ANYBODY, handle_readyz},
+    {RB_HTTP1_GET, "/echo", BODY_OF_SERVER, MAY_SAY_LATER, handle_echo},
+};
+
+struct bound_route {
+    struct rb_native *door;
+    const struct route *row;
+};
+
+static struct errand *new_errand(struct rb_request *request, const struct bound_route *route,
+                                 const struct rb_identity *who)
+{
+    struct errand *errand = rb_arena_new(&request->arena, struct errand);
+    *errand = (struct errand){.door = route->door, .request = request, .who = who};
+    return errand;
+}
+
+static void on_checked(struct rb_request *request, void *arg, rb_err err, const struct rb_identity *who)
+{
+    const struct bound_route *route = arg;
+    if (!err && route->row->who_may == MAY_BACKENDS && who->role != RB_ROLE_BACKEND) err = RB_FORBIDDEN;
+    if (err)
+        rb_answer_problem(request, err, RB_STR_NONE);
+    else
+        route->row->handler(new_errand(request, route, who));
+}
+
+static bool is_checked(const struct route *row, struct rb_request *request)
+{
+    switch (row->who_may) {
+    case MAY_ANYBODY: return false;
+    case MAY_SAY_LATER: return rb_request_header(request, "Authorization").p != NULL;
+    case MAY_CLIENTS:
+    case MAY_BACKENDS: return true;
+    }
+    RB_UNREACHABLE();
+}
+
+static void on_request(struct rb_request *request, void *arg)
+{
+    const struct bound_route *route = arg;
+    struct errand *errand = new_errand(request, route, NULL);
+    if (route->row->who_may != MAY_ANYBODY && !errand_is_origin_allowed(errand))
+        rb_answer_problem(request, RB_ORIGIN_REFUSED, RB_STR_NONE);
+    else if (is_checked(route->row, request))
+        rb_guard(route->door->setup.auth, request, on_checked, arg);
+    else
+        route->row->handler(errand);
+}
+
+rb_err rb_native_add_routes(struct rb_native *door, struct rb_router *router)
+{
+    door->routes = rb_new_array(struct bound_route, RB_COUNT(table));
+    for (size_t i = 0; i < RB_COUNT(table); i++) {
+        const struct route *row = &table[i];
+        if (row->handler == handle_echo && !door->setup.dev_echo) continue;
+        size_t body_max = row->body_size == BODY_OF_MESSAGE ? door->setup.message_max_bytes : 0;
+        door->routes[i] = (struct bound_route){door, row};
+        rb_err err = rb_router_add(router, row->method, rb_str_of(row->pattern), body_max, on_request,
+                                   &door->routes[i]);
+        if (err) return err;
+    }
+    return RB_OK;
+}

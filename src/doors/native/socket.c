@@ -1,0 +1,276 @@
+/* A connection on /v1/socket: who it is, signs of life, its end.
+ *
+ * A socket whose request carried a token begins open. Any other has until the auth timeout to say who it is;
+ * while its token is looked up nothing is read from it, and what has been read already waits. An open socket is
+ * pinged when nothing came from it for a while; whatever comes then is a sign of life. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "doors/native/native_socket.h"
+
+#include <string.h>
+
+enum { SOCKET_MAGIC = 0x4e535754, BACKLOG_BYTES_MAX = 64 * 1024 };
+
+struct socket_check {
+    struct rb_auth_check *check;
+    struct rb_buf request_id; /* raw JSON; empty: there was none */
+    struct rb_buf backlog;    /* messages, each behind its length (uint32_t) */
+};
+
+static struct native_socket *native_of(struct rb_socket *socket)
+{
+    struct native_socket *native = RB_OUTER(socket, struct native_socket, socket);
+    return RB_RECOVER(struct native_socket, native, SOCKET_MAGIC);
+}
+
+struct rb_loop *socket_loop(struct native_socket *native)
+{
+    return rb_net_loop(native->socket.stream.net);
+}
+
+void socket_close(struct native_socket *native, rb_err why)
+{
+    if (native->state == SOCKET_CLOSING) return;
+    native->state = SOCKET_CLOSING;
+    rb_timer_stop(&native->timer);
+    rb_conn_hold(&native->conn, true);
+    rb_socket_close(&native->socket, why, (uint16_t)rb_reason(why)->close_code,
+                    rb_str_of(rb_reason_name(why)));
+    socket_set_reading(native);
+}
+
+void socket_shut(struct rb_list *node, rb_err why)
+{
+    socket_close(RB_OUTER(node, struct native_socket, node), why);
+}
+
+/* A closing socket is read from, for the peer's Close. */
+void socket_set_reading(struct native_socket *native)
+{
+    struct rb_stream *stream = &native->socket.stream;
+    bool is_busy = native->state == SOCKET_CHECKING || native->reply_count >= SOCKET_REPLIES_MAX;
+    bool want_read = native->state == SOCKET_CLOSING || !is_busy;
+    if (stream->want_read != want_read) rb_stream_set_read(stream, want_read);
+}
+
+/* ---- signs of life ---- */
+
+static void on_quiet(struct rb_timer *timer);
+
+static void on_pong_late(struct rb_timer *timer)
+{
+    socket_close(RB_OUTER(timer, struct native_socket, timer), RB_PING_TIMEOUT);
+}
+
+static void on_auth_late(struct rb_timer *timer)
+{
+    socket_close(RB_OUTER(timer, struct native_socket, timer), RB_CONNECT_TIMEOUT);
+}
+
+static void rest(struct native_socket *native)
+{
+    native->state = SOCKET_OPEN;
+    rb_timer_start(socket_loop(native), &native->timer, native->door->setup.ping_interval_ms, on_quiet);
+}
+
+/* The timer is not started anew with each message, but looks when it is due how long ago the last one was. */
+static void on_quiet(struct rb_timer *timer)
+{
+    struct native_socket *native = RB_OUTER(timer, struct native_socket, timer);
+    const struct rb_native_setup *setup = &native->door->setup;
+    uint32_t quiet_ms = (uint32_t)rb_loop_now_ms(socket_loop(native)) - native->heard_ms;
+    if (quiet_ms < setup->ping_interval_ms) {
+        rb_timer_start(socket_loop(native), timer, setup->ping_interval_ms - quiet_ms, on_quiet);
+        return;
+    }
+    rb_socket_ping(&native->socket);
+    native->state = SOCKET_WANTS_PONG;
+    rb_timer_start(socket_loop(native), timer, setup->ping_timeout_ms, on_pong_late);
+}
+
+static void note_life(struct native_socket *native)
+{
+    native->heard_ms = (uint32_t)rb_loop_now_ms(socket_loop(native));
+    if (native->state == SOCKET_WANTS_PONG) rest(native);
+}
+
+/* ---- saying who it is ---- */
+
+static void put_into_backlog(struct native_socket *native, rb_str message)
+{
+    struct rb_buf *backlog = &native->check->backlog;
+    uint32_t n = (uint32_t)message.n;
+    rb_buf_add(backlog, &n, sizeof n);
+    rb_buf_add_str(backlog, message);
+    if (backlog->failed) socket_close(native, RB_MESSAGE_TOO_LARGE);
+}
+
+static void handle(struct native_socket *native, rb_str message)
+{
+    if (native->state == SOCKET_CHECKING)
+        put_into_backlog(native, message);
+    else if (native->state != SOCKET_CLOSING)
+        socket_message(native, message);
+}
+
+/* The messages that waited; the first may be another attempt to say who it is, for which the others wait
+ * again. */
+static void replay(struct native_socket *native, rb_str messages)
+{
+    while (messages.n > 0) {
+        uint32_t n;
+        memcpy(&n, messages.p, sizeof n);
+        handle(native, rb_str_sub(messages, sizeof n, n));
+        messages = rb_str_from(messages, sizeof n + n);
+    }
+}
+
+static void drop_check(struct socket_check *check)
+{
+    if (!check) return;
+    rb_auth_cancel(check->check);
+    rb_buf_fini(&check->request_id);
+    rb_buf_fini(&check->backlog);
+    rb_free(check);
+}
+
+static void on_checked(void *arg, rb_err err, const struct rb_identity *identity)
+{
+    struct native_socket *native = arg;
+    struct socket_check *check = native->check;
+    native->check = NULL;
+    check->check = NULL;
+    if (native->state == SOCKET_CHECKING) {
+        native->state = SOCKET_NEW;
+        if (!err) {
+            native->identity = rb_identity_copy(identity);
+            rest(native);
+        }
+        socket_checked(native, err, rb_buf_str(&check->request_id));
+        replay(native, rb_buf_str(&check->backlog));
+        socket_set_reading(native);
+    }
+    drop_check(check);
+}
+
+void socket_check(struct native_socket *native, rb_str token, rb_str request_id)
+{
+    struct socket_check *check = rb_new(struct socket_check);
+    rb_buf_init(&check->backlog, BACKLOG_BYTES_MAX + native->door->setup.message_max_bytes);
+    rb_buf_add_str(&check->request_id, request_id);
+    native->check = check;
+    native->state = SOCKET_CHECKING;
+    struct rb_auth_check *running = rb_auth_check(native->door->setup.auth, token, on_checked, native);
+    if (!running) return; /* and `check` is gone */
+    check->check = running;
+    socket_set_reading(native);
+}
+
+/* ---- the hub's side ---- */
+
+static void want_output(struct rb_conn *conn)
+{
+    rb_socket_pull(&RB_OUTER(conn, struct native_socket, conn)->socket);
+}
+
+static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
+{
+    socket_subscribed(RB_OUTER(conn, struct native_socket, conn), sub);
+}
+
+static void on_lost_due(struct rb_timer *timer)
+{
+    struct native_socket *native = RB_OUTER(timer, struct native_socket, timer);
+    socket_close(native, (rb_err)native->lost_why);
+}
+
+static void on_lost(struct rb_conn *conn)
+{
+    struct native_socket *native = RB_OUTER(conn, struct native_socket, conn);
+    native->lost_why = RB_OUT_OF_MEMORY;
+    rb_timer_start(socket_loop(native), &native->timer, 0, on_lost_due);
+}
+
+static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
+{
+    struct rb_blob *frame = socket_gap_frame(rb_sub_topic_name(&sub->sub), sub->sub.gap_after,
+                                             rb_sub_position(&sub->sub));
+    if (!frame) on_lost(conn);
+    return frame;
+}
+
+static const struct rb_conn_ops conn_ops = {
+    .want_output = want_output, .on_subscribed = on_subscribed, .on_gap = on_gap, .on_lost = on_lost};
+
+/* ---- what the socket reports ---- */
+
+static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_str payload)
+{
+    struct native_socket *native = native_of(socket);
+    note_life(native);
+    if (opcode == RB_WS_TEXT)
+        handle(native, payload);
+    else
+        socket_close(native, RB_UNSUPPORTED_MEDIA);
+}
+
+static void on_pong(struct rb_socket *socket)
+{
+    note_life(native_of(socket));
+}
+
+static void on_pull(struct rb_socket *socket, struct rb_gather *gather)
+{
+    rb_conn_pull(&native_of(socket)->conn, gather);
+}
+
+static void on_closed(struct rb_socket *socket, rb_err why, bool is_clean)
+{
+    (void)is_clean;
+    struct native_socket *native = native_of(socket);
+    RB_LOG_DEBUG("native.socket_closed",
+                 RB_KV("client", native->identity ? native->identity->client : RB_STR_NONE),
+                 RB_KV_REASON(why));
+    rb_timer_stop(&native->timer);
+    rb_list_remove(&native->node);
+    drop_check(native->check);
+    socket_forget_requests(native);
+    rb_conn_fini(&native->conn);
+    rb_free(native->identity);
+    native->magic = 0;
+    rb_free(native);
+}
+
+static const struct rb_socket_ops socket_ops = {
+    .on_message = on_message, .on_pong = on_pong, .on_pull = on_pull, .on_closed = on_closed};
+
+/* ---- opening ---- */
+
+void handle_socket(struct errand *errand)
+{
+    struct rb_native *door = errand->door;
+    struct native_here *here = native_here(door);
+    if (here->is_closing) {
+        errand_fail(errand, RB_SHUTTING_DOWN, NULL);
+        return;
+    }
+    struct native_socket *native = rb_new(struct native_socket);
+    native->magic = SOCKET_MAGIC;
+    native->door = door;
+    native->identity = errand->who ? rb_identity_copy(errand->who) : NULL;
+    rb_list_init(&native->replies);
+    rb_conn_init(&native->conn, door->setup.hub, &conn_ops);
+    native->heard_ms = (uint32_t)rb_loop_now_ms(here->loop);
+    native->state = native->identity ? SOCKET_OPEN : SOCKET_NEW;
+    rb_list_push_back(&here->sockets, &native->node);
+    /* The timer before messages, which may come with the request. */
+    if (native->identity)
+        rb_timer_start(here->loop, &native->timer, door->setup.ping_interval_ms, on_quiet);
+    else
+        rb_timer_start(here->loop, &native->timer, door->setup.auth_timeout_ms, on_auth_late);
+    if (rb_socket_accept(errand->request, &native->socket, &socket_ops, door->setup.message_max_bytes)) return;
+    rb_timer_stop(&native->timer);
+    rb_list_remove(&native->node);
+    rb_free(native->identity);
+    rb_free(native);
+}

@@ -1,0 +1,130 @@
+/* Connections that speak HTTP/1.1: requests in, routed to handlers; answers out.
+ *
+ * One rb_http a loop; routes are shared by all and fixed once the loops run. A request is answered exactly
+ * once, at once or later, from its loop; that holds also when its client is gone (the answer is then
+ * dropped). On one connection requests are handled one after another; what a client pipelines waits. Bodies
+ * are collected up to the route's limit before the handler runs.
+ *
+ * Limits and deadlines: struct rb_http_limits. Malformed requests are answered and the connection is closed
+ * (RFC 9112). A client that pipelines faster than it is served, or does not read its answers, is not read
+ * from until that has changed. Errors raised here are problem bodies (RFC 9457). */
+#ifndef RB_HTTP_HTTP_H
+#define RB_HTTP_HTTP_H
+
+#include "base/arena.h"
+#include "codec/http1.h"
+#include "codec/url.h"
+#include "net/listener.h"
+#include "net/stream.h"
+
+struct rb_http_limits {
+    struct rb_http1_limits head;
+    size_t body_max;            /* unless the route says otherwise */
+    uint32_t header_timeout_ms; /* from the first byte of a head to its end: 408 */
+    uint32_t body_timeout_ms;   /* for each 64 KiB of a body: 408 */
+    uint32_t idle_timeout_ms;   /* between requests: closed */
+    uint32_t connections_max;   /* of this loop; more are answered 503 and closed */
+};
+
+/* ---- routes ---- */
+
+struct rb_request;
+typedef void rb_handler_fn(struct rb_request *request, void *arg);
+
+enum { RB_ROUTE_PARAMS_MAX = 8 };
+
+struct rb_router;
+struct rb_router *rb_router_new(void);
+void rb_router_free(struct rb_router *router);
+/* pattern: "/v1/jobs/{kind}/events". A parameter is one path element, decoded and not empty; a last
+ * "{name...}" takes the rest of the path, decoded, which may be empty. Literal elements win over parameters,
+ * and both over the rest. A slash at the end counts: "/a/" is not "/a".
+ *
+ * GET routes serve HEAD as well. A path with another method gives 405 with Allow, OPTIONS without a route of
+ * its own 204 with Allow; RB_HTTP1_OTHER takes the methods that have no name here. Paths with "." or ".."
+ * elements are refused (400); a coded slash does not match a rest, where it could not be told from a real
+ * one.
+ *
+ * body_max 0 = the server's. RB_CONFLICT when the same method and shape is taken, RB_BAD_NAME for a malformed
+ * pattern. */
+rb_err rb_router_add(struct rb_router *router, enum rb_http1_method method, rb_str pattern, size_t body_max,
+                     rb_handler_fn *handler, void *arg);
+
+/* ---- the server's part of one loop ---- */
+
+struct rb_http;
+struct rb_http *rb_http_new(struct rb_net *net, const struct rb_router *router,
+                            const struct rb_http_limits *limits);
+/* When no connection is left and every request is answered. NULL is fine. */
+void rb_http_free(struct rb_http *http);
+void rb_http_accept(void *http, int take_fd, const struct sockaddr_storage *peer); /* an rb_accept_fn */
+/* No more keep-alive: idle connections close now, the others after their answer. */
+void rb_http_drain(struct rb_http *http);
+/* Cuts the connections that are still there, when a drain has had its time. */
+void rb_http_abort(struct rb_http *http);
+
+/* ---- requests ---- */
+
+struct rb_request {
+    struct rb_http *http;
+    struct rb_arena arena; /* freed with the request, after its answer */
+    struct rb_http1_head head;
+    struct rb_url url;
+    rb_str body;
+    rb_str params[RB_ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
+    char peer[RB_ADDRESS_TEXT_BYTES];
+    uint64_t received_ms; /* loop time of the complete head */
+    /* For handlers that answer later: called once when the client goes before the answer, or says that it
+     * will send no more; the answer is still due (and may be given from inside). May be NULL. */
+    void (*on_gone)(struct rb_request *request);
+    void *arg; /* the handler's */
+};
+
+struct rb_loop *rb_request_loop(const struct rb_request *request);
+/* Both NONE when there is none of that name. */
+rb_str rb_request_param(const struct rb_request *request, const char *name);
+rb_str rb_request_header(const struct rb_request *request, const char *name);
+/* Decoded; of several the last one. */
+bool rb_request_query(struct rb_request *request, const char *name, rb_str *out_value);
+/* Whether Accept allows this media type: the most specific of the ranges that match it (exactly, "type/",
+ * any) decides, and q=0 excludes. No Accept header allows all. Parameters other than q are not looked at. */
+bool rb_request_accepts(const struct rb_request *request, const char *media_type);
+
+/* ---- answers ---- */
+/* Each of these ends the request (it must not be used afterwards), except rb_answer_header. */
+
+/* Adds a header to the answer to come; value is copied. Its characters are checked: control characters become
+ * spaces. Date, Connection, Content-Length and Content-Type come from here and are not to be added. */
+void rb_answer_header(struct rb_request *request, const char *name, rb_str value);
+/* type NONE: no Content-Type. The body is copied; a HEAD request gets its length only. */
+void rb_answer(struct rb_request *request, int status, rb_str type, rb_str body);
+void rb_answer_json(struct rb_request *request, int status, rb_str json);
+/* RFC 9457: {"title","status","detail","reason","next"} as application/problem+json; detail may be NONE.
+ * Retryable reasons with 429 or 503 get Retry-After: 1 unless the header was added before. 401 gets
+ * WWW-Authenticate: Bearer. */
+void rb_answer_problem(struct rb_request *request, rb_err err, rb_str detail);
+
+/* A file: 200, 206 (single range; several at once are answered with the whole), 304 (If-None-Match), 416;
+ * HEAD; If-Range by ETag; Accept-Ranges; Content-Disposition attachment with the label (RFC 6266: an ASCII
+ * filename and filename*); X-Content-Type-Options: nosniff. type NONE is application/octet-stream, etag NONE
+ * sends none. The descriptor is taken. */
+struct rb_answer_file {
+    int take_fd;
+    uint64_t bytes;
+    rb_str label, type, etag; /* etag with its quotes */
+};
+void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file *file);
+
+/* Sends an answer head (status, added headers, Date; no framing header is added) and hands the stream over to
+ * another owner: for SSE and for upgrades. The HTTP connection is gone afterwards, the request too. Bytes
+ * that came behind the request, and the peer's end, are handed to the new owner's on_data and on_end before
+ * this returns. False when the client is gone already: `to` is untouched. */
+bool rb_answer_take_stream(struct rb_request *request, int status, struct rb_stream *to,
+                           const struct rb_stream_ops *ops);
+
+/* Whether the request's Origin (if any) may connect: absent, the same host and port as Host (whatever the
+ * scheme, since a proxy may do the TLS), or listed ("https://app.example", "null"; "*" lists all). */
+bool rb_request_origin_allowed(const struct rb_request *request, const rb_str *allowed,
+                               unsigned allowed_count);
+
+#endif

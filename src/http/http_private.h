@@ -1,0 +1,151 @@
+/* What the files of this room share. */
+#ifndef RB_HTTP_PRIVATE_H
+#define RB_HTTP_PRIVATE_H
+
+#include "http/http.h"
+
+/* ---- router.c ---- */
+
+struct route {
+    rb_handler_fn *handler;
+    void *arg;
+    size_t body_max;
+    unsigned name_count;
+    rb_str names[RB_ROUTE_PARAMS_MAX];
+};
+
+struct route_match {
+    const struct route *route;
+    rb_str params[RB_ROUTE_PARAMS_MAX];
+    unsigned allowed; /* one bit a method that the path is known with */
+};
+
+/* path is still percent-coded; params are borrowed from it or live in the arena. RB_BAD_REQUEST,
+ * RB_NOT_FOUND, or RB_METHOD_NOT_ALLOWED with `allowed`. */
+rb_err router_find(const struct rb_router *router, enum rb_http1_method method, rb_str path,
+                   struct rb_arena *arena, struct route_match *out);
+rb_str allow_text(struct rb_arena *arena, unsigned allowed); /* value of Allow */
+
+/* ---- server.c ---- */
+
+struct request;
+
+struct rb_http {
+    struct rb_net *net;
+    struct rb_loop *loop;
+    const struct rb_router *router;
+    struct rb_http_limits limits;
+    struct rb_list conns;
+    unsigned refused_count; /* connections over the limit that are still being told so */
+    unsigned request_count; /* not yet answered */
+    bool is_draining;
+    struct request *spare; /* the next head is read into this one */
+    struct rb_buf head;    /* of the answer being written */
+    uint64_t date_s;       /* what second `date` is of */
+    char date[32];
+};
+
+rb_str http_date(struct rb_http *http);
+
+/* ---- request.c ---- */
+
+struct request {
+    struct rb_request pub; /* first */
+    struct conn *conn;     /* NULL when its connection is gone */
+    const struct route *route;
+    struct rb_buf body;
+    struct rb_buf lines; /* headers added to the answer, as they will be sent */
+    bool is_told_gone;
+    bool keep_alive; /* what its answer has promised */
+};
+
+static inline struct request *request_of(struct rb_request *pub)
+{
+    return RB_OUTER(pub, struct request, pub);
+}
+
+struct request *request_spare(struct rb_http *http);
+/* The spare one becomes a request: its head was read from head_bytes, which is copied. */
+struct request *request_begin(struct conn *conn, rb_str head_bytes);
+void request_free(struct request *request);
+
+/* ---- admit.c ---- */
+
+size_t request_body_max(const struct request *request); /* has a route */
+/* Finds the route and looks at the announced length. False: the request was refused, and is used up. */
+bool request_admit(struct request *request);
+
+/* ---- answer.c ---- */
+
+/* "Name: value" with what could break a line made harmless. */
+void put_clean_header(struct rb_buf *out, const char *name, rb_str value);
+bool answer_has_header(const struct request *request, const char *name);
+/* An answer to what could not even be read as a request; it closes the connection. NULL when memory is out.
+ */
+struct rb_blob *answer_refusal(struct rb_http *http, rb_err err);
+
+enum { LENGTH_UNKNOWN = -1 };
+struct answer {
+    int status;
+    rb_str type;    /* NONE: no Content-Type */
+    rb_str body;    /* sent unless the request is a HEAD */
+    int64_t length; /* Content-Length, where the status may have one */
+};
+/* Sends it with the headers that were added. False when there is no client any more. The request is still to
+ * be finished. */
+bool answer_send(struct request *request, const struct answer *answer);
+/* The same for status, Date and added headers alone: who sends it frames the rest. */
+bool answer_send_head(struct request *request, int status);
+
+/* ---- answer_file.c ---- */
+
+enum range_verdict { RANGE_WHOLE, RANGE_PART, RANGE_NOT_SATISFIABLE };
+/* Judges a Range header (RFC 9110 section 14.2) for a file of so many bytes. */
+enum range_verdict range_judge(rb_str range, uint64_t bytes, uint64_t *out_at, uint64_t *out_n);
+
+/* ---- conn.c ---- */
+
+enum conn_state {
+    CONN_HEAD,     /* between requests, or while a head comes in */
+    CONN_BODY,     /* the head is complete and its route is known */
+    CONN_HANDLING, /* the handler has the request */
+    CONN_CLOSING,  /* nothing is read any more; the stream will say when it is over */
+    CONN_LEFT      /* the stream has another owner */
+};
+
+enum conn_deadline { DEADLINE_NONE, DEADLINE_IDLE, DEADLINE_HEAD, DEADLINE_BODY };
+
+struct conn {
+    struct rb_stream stream;
+    struct rb_timer timer;
+    struct rb_task resume;
+    struct rb_list node; /* in http->conns */
+    struct rb_http *http;
+    struct request *request; /* in CONN_BODY and CONN_HANDLING */
+    struct rb_buf kept;      /* input that waits; from kept_at on it is unread */
+    size_t kept_at;
+    char *fresh; /* or input where it came in, during on_data; then nothing is kept */
+    size_t fresh_n;
+    size_t scanned; /* of the head */
+    struct rb_http1_body body;
+    uint32_t body_step_bytes; /* since the deadline was set */
+    uint8_t state;            /* enum conn_state */
+    uint8_t deadline;         /* enum conn_deadline: what the timer stands for */
+    bool is_advancing;
+    bool is_sending_file; /* or was when we looked last */
+    bool wants_room;      /* requests wait until earlier answers have gone out */
+    bool must_close;      /* after the answer */
+    bool is_refused;      /* came when there were too many */
+    char peer[RB_ADDRESS_TEXT_BYTES];
+};
+
+void conn_open(struct rb_http *http, int take_fd, const struct sockaddr_storage *peer, bool is_refused);
+bool conn_is_between_requests(const struct conn *conn);
+void conn_shut(struct conn *conn, rb_err why);
+bool conn_keeps_alive(const struct conn *conn);
+void conn_send(struct conn *conn, struct rb_blob *take_blob_or_null);
+/* The request was answered (or has nobody to be answered to): frees it, and the connection goes on or closes.
+ */
+void request_finish(struct request *request);
+
+#endif

@@ -1,0 +1,193 @@
+/* Requests: their making, and what handlers ask of them. */
+#include "base/mem.h"
+#include "http/http_private.h"
+
+#include <string.h>
+
+struct request *request_spare(struct rb_http *http)
+{
+    if (!http->spare) http->spare = rb_new(struct request);
+    return http->spare;
+}
+
+/* A slice of `from` becomes the same slice of `to`. */
+static void rebase(rb_str *slice, rb_str from, rb_str to)
+{
+    if (slice->p) slice->p = to.p + (slice->p - from.p);
+}
+
+struct request *request_begin(struct conn *conn, rb_str head_bytes)
+{
+    struct rb_http *http = conn->http;
+    struct request *request = http->spare;
+    struct rb_request *pub = &request->pub;
+    http->spare = NULL;
+    http->request_count++;
+    request->conn = conn;
+    pub->http = http;
+    pub->received_ms = rb_loop_now_ms(http->loop);
+    memcpy(pub->peer, conn->peer, sizeof pub->peer);
+    rb_str own = rb_arena_copy(&pub->arena, head_bytes);
+    rebase(&pub->head.method_text, head_bytes, own);
+    rebase(&pub->head.target, head_bytes, own);
+    rebase(&pub->head.upgrade, head_bytes, own);
+    for (unsigned i = 0; i < pub->head.header_count; i++) {
+        rebase(&pub->head.headers[i].name, head_bytes, own);
+        rebase(&pub->head.headers[i].value, head_bytes, own);
+    }
+    return request;
+}
+
+/* The next spare one. The head, two thousand bytes, needs no clearing: reading the next one does. */
+static void reset(struct request *request)
+{
+    struct rb_request *pub = &request->pub;
+    pub->url = (struct rb_url){0};
+    pub->body = RB_STR_NONE;
+    memset(pub->params, 0, sizeof pub->params);
+    pub->on_gone = NULL;
+    pub->arg = NULL;
+    request->conn = NULL;
+    request->route = NULL;
+    request->is_told_gone = request->keep_alive = false;
+}
+
+void request_free(struct request *request)
+{
+    struct rb_http *http = request->pub.http;
+    rb_arena_fini(&request->pub.arena);
+    rb_buf_fini(&request->body);
+    rb_buf_fini(&request->lines);
+    http->request_count--;
+    if (http->spare) {
+        rb_free(request);
+        return;
+    }
+    reset(request);
+    http->spare = request;
+}
+
+/* ---- for handlers ---- */
+
+struct rb_loop *rb_request_loop(const struct rb_request *request)
+{
+    return request->http->loop;
+}
+
+rb_str rb_request_param(const struct rb_request *pub, const char *name)
+{
+    const struct request *request = RB_OUTER(pub, const struct request, pub);
+    for (unsigned i = 0; request->route && i < request->route->name_count; i++)
+        if (rb_str_is(request->route->names[i], name)) return pub->params[i];
+    return RB_STR_NONE;
+}
+
+rb_str rb_request_header(const struct rb_request *request, const char *name)
+{
+    return rb_http1_find(&request->head, name);
+}
+
+bool rb_request_query(struct rb_request *request, const char *name, rb_str *out_value)
+{
+    return rb_url_query_get(&request->arena, request->url.query, rb_str_of(name), out_value);
+}
+
+/* ---- Accept (RFC 9110 section 12.5.1) ---- */
+
+/* Like rb_str_split, but a separator inside a quoted string does not count. */
+static bool split_unquoted(rb_str *rest, char sep, rb_str *out_head)
+{
+    if (rest->p == NULL) return false;
+    bool is_quoted = false;
+    for (size_t i = 0; i < rest->n; i++) {
+        char c = rest->p[i];
+        if (c == '"') is_quoted = !is_quoted;
+        if (c == '\\' && is_quoted) i++;
+        if (c != sep || is_quoted) continue;
+        *out_head = rb_str_sub(*rest, 0, i);
+        *rest = rb_str_from(*rest, i + 1);
+        return true;
+    }
+    *out_head = *rest;
+    *rest = RB_STR_NONE;
+    return true;
+}
+
+/* "0", "0.", "0.000" */
+static bool is_zero(rb_str q)
+{
+    if (q.n == 0 || q.p[0] != '0') return false;
+    for (size_t i = 1; i < q.n; i++)
+        if (q.p[i] != '0' && q.p[i] != '.') return false;
+    return true;
+}
+
+static bool has_zero_quality(rb_str parameters)
+{
+    rb_str parameter, name;
+    while (split_unquoted(&parameters, ';', &parameter)) {
+        rb_str value = rb_str_trim(parameter);
+        rb_str_split(&value, '=', &name);
+        if (rb_str_ieq(name, RB_STR("q"))) return is_zero(value);
+    }
+    return false;
+}
+
+/* 3: the very type, 2: its family, 1: anything, 0: another one. */
+static int specificity(rb_str range, rb_str media_type)
+{
+    if (rb_str_ieq(range, media_type)) return 3;
+    if (rb_str_is(range, "*/*")) return 1;
+    ptrdiff_t slash = rb_str_find(media_type, '/');
+    bool is_family = rb_str_ends(range, RB_STR("/*")) && (ptrdiff_t)range.n == slash + 2 &&
+                     rb_str_ieq(rb_str_sub(range, 0, range.n - 1), rb_str_sub(media_type, 0, range.n - 1));
+    return is_family ? 2 : 0;
+}
+
+bool rb_request_accepts(const struct rb_request *request, const char *media_type)
+{
+    const struct rb_http1_head *head = &request->head;
+    bool has_any = false, is_accepted = false;
+    int best = 0;
+    for (unsigned i = 0; i < head->header_count; i++) {
+        if (!rb_str_ieq(head->headers[i].name, RB_STR("Accept"))) continue;
+        rb_str ranges = head->headers[i].value, range, parameters;
+        while (split_unquoted(&ranges, ',', &parameters)) {
+            has_any |= parameters.n > 0;
+            rb_str_split(&parameters, ';', &range);
+            int match = specificity(rb_str_trim(range), rb_str_of(media_type));
+            if (match <= best) continue;
+            best = match;
+            is_accepted = !has_zero_quality(parameters);
+        }
+    }
+    return is_accepted || !has_any;
+}
+
+/* ---- Origin (RFC 6454) ---- */
+
+static rb_str without_port(rb_str authority, rb_str port)
+{
+    if (rb_str_ends(authority, port)) authority.n -= port.n;
+    return authority;
+}
+
+/* Browsers leave the scheme's own port out; others may not. */
+static bool is_same_host(rb_str origin, rb_str host)
+{
+    bool is_tls = rb_str_ieq(rb_str_sub(origin, 0, 8), RB_STR("https://"));
+    if (!is_tls && !rb_str_ieq(rb_str_sub(origin, 0, 7), RB_STR("http://"))) return false;
+    rb_str port = is_tls ? RB_STR(":443") : RB_STR(":80");
+    rb_str authority = without_port(rb_str_from(origin, is_tls ? 8 : 7), port);
+    return authority.n > 0 && rb_str_ieq(authority, without_port(host, port));
+}
+
+bool rb_request_origin_allowed(const struct rb_request *request, const rb_str *allowed,
+                               unsigned allowed_count)
+{
+    rb_str origin = rb_request_header(request, "Origin");
+    if (!origin.p || is_same_host(origin, rb_request_header(request, "Host"))) return true;
+    for (unsigned i = 0; i < allowed_count; i++)
+        if (rb_str_is(allowed[i], "*") || rb_str_ieq(allowed[i], origin)) return true;
+    return false;
+}

@@ -1,0 +1,77 @@
+/* The server's part of one loop: who may come in, and how it ends. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "http/http_private.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REFUSED_MAX = 1024 }; /* at the same time; beyond that even a refusal costs too much */
+
+struct rb_http *rb_http_new(struct rb_net *net, const struct rb_router *router,
+                            const struct rb_http_limits *limits)
+{
+    struct rb_http *http = rb_new(struct rb_http);
+    http->net = net;
+    http->loop = rb_net_loop(net);
+    http->router = router;
+    http->limits = *limits;
+    rb_list_init(&http->conns);
+    return http;
+}
+
+void rb_http_free(struct rb_http *http)
+{
+    if (!http) return;
+    RB_CHECK(rb_list_is_empty(&http->conns));
+    RB_CHECK(http->request_count == 0);
+    rb_free(http->spare);
+    rb_buf_fini(&http->head);
+    rb_free(http);
+}
+
+void rb_http_accept(void *arg, int take_fd, const struct sockaddr_storage *peer)
+{
+    struct rb_http *http = arg;
+    /* All of the loop's connections count, also those that have become sockets. */
+    bool is_full = rb_net_stream_count(http->net) - http->refused_count >= http->limits.connections_max;
+    if (is_full && http->refused_count >= REFUSED_MAX)
+        close(take_fd);
+    else
+        conn_open(http, take_fd, peer, is_full);
+}
+
+void rb_http_drain(struct rb_http *http)
+{
+    http->is_draining = true;
+    RB_LIST_EACH(node, &http->conns)
+    {
+        struct conn *conn = RB_OUTER(node, struct conn, node);
+        if (conn_is_between_requests(conn)) conn_shut(conn, RB_SHUTTING_DOWN);
+    }
+}
+
+void rb_http_abort(struct rb_http *http)
+{
+    RB_LIST_EACH(node, &http->conns)
+    rb_stream_abort(&RB_OUTER(node, struct conn, node)->stream, RB_SHUTTING_DOWN);
+}
+
+/* RFC 9110 section 5.6.7, written without the locale's names; once a second. */
+rb_str http_date(struct rb_http *http)
+{
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint64_t now_s = rb_clock_wall_ms() / 1000;
+    if (now_s != http->date_s) {
+        time_t seconds = (time_t)now_s;
+        struct tm tm;
+        gmtime_r(&seconds, &tm);
+        int n = snprintf(http->date, sizeof http->date, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+                         days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
+                         tm.tm_hour, tm.tm_min, tm.tm_sec);
+        RB_CHECK(n > 0 && (size_t)n < sizeof http->date);
+        http->date_s = now_s;
+    }
+    return rb_str_of(http->date);
+}
