@@ -169,23 +169,26 @@ rb_str text_clip(rb_str text, size_t characters_max)
     return rb_str_sub(text, 0, at);
 }
 
+static bool is_control(rb_str character)
+{
+    unsigned char c = (unsigned char)character.p[0];
+    if (c < 0x20 || c == 0x7f) return true;
+    return character.n == 2 && c == 0xc2 && (unsigned char)character.p[1] < 0xa0; /* C1 */
+}
+
 rb_str text_one_line(struct rb_arena *arena, rb_str text, size_t bytes_max)
 {
-    text = rb_str_trim(text);
     char *line = rb_arena_alloc(arena, bytes_max + 1);
     size_t n = 0;
-    for (size_t at = 0; at < text.n;) {
-        size_t bytes = rb_utf8_length(rb_str_from(text, at));
-        unsigned char c = (unsigned char)text.p[at];
-        if (bytes > 0 && n + bytes > bytes_max) break;
-        /* C1 controls are written C2 80 to C2 9F. */
-        bool is_control =
-            c < 0x20 || c == 0x7f || (bytes == 2 && c == 0xc2 && (unsigned char)text.p[at + 1] < 0xa0);
-        if (bytes > 0 && !is_control) {
-            memcpy(line + n, text.p + at, bytes);
-            n += bytes;
-        }
-        at += bytes ? bytes : 1;
+    text = rb_str_trim(text);
+    for (size_t at = 0, bytes; at < text.n; at += bytes ? bytes : 1) {
+        bytes = rb_utf8_length(rb_str_from(text, at));
+        rb_str character = rb_str_sub(text, at, bytes);
+        if (bytes == 1 && strchr("\t\n\r", character.p[0])) character = RB_STR(" ");
+        if (bytes == 0 || is_control(character)) continue;
+        if (n + bytes > bytes_max) break;
+        memcpy(line + n, character.p, bytes);
+        n += bytes;
     }
     return rb_str_trim((rb_str){line, n});
 }

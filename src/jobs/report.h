@@ -44,7 +44,8 @@ void report_write(const struct report *report, struct rb_buf *out);
 
 /* The start of a text: at most so many characters; not in the middle of one, nor beyond a zero byte. */
 rb_str text_clip(rb_str text, size_t characters_max);
-/* One line for people: at most so many bytes, valid UTF-8, no control characters, no blanks around. */
+/* One line for people: at most so many bytes, valid UTF-8, no control characters (blanks among them become a
+ * space), no blanks around. */
 rb_str text_one_line(struct rb_arena *arena, rb_str text, size_t bytes_max);
 
 #endif

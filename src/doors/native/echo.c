@@ -28,8 +28,7 @@ static const struct rb_socket_ops socket_ops = {.on_message = on_message, .on_cl
 void echo_shut(struct rb_list *node, rb_err why)
 {
     struct native_echo *echo = RB_OUTER(node, struct native_echo, node);
-    rb_socket_close(&echo->socket, why, (uint16_t)rb_reason(why)->close_code,
-                    rb_str_of(rb_reason_name(why)));
+    rb_socket_close(&echo->socket, why, (uint16_t)rb_reason(why)->close_code, rb_str_of(rb_reason_name(why)));
 }
 
 void handle_echo(struct errand *errand)

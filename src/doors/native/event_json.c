@@ -86,7 +86,8 @@ struct rb_blob *socket_gap_frame(rb_str topic, struct rb_position after, struct 
 
 /* ---- event streams ---- */
 
-static struct rb_blob *encode_block(bool is_chunked, struct rb_position position, const struct rb_event *event)
+static struct rb_blob *encode_block(bool is_chunked, struct rb_position position,
+                                    const struct rb_event *event)
 {
     char text[RB_POSITION_TEXT_BYTES];
     return rb_sse_frame(is_chunked, rb_position_text(position, text), event->name, event->data);

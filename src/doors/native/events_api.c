@@ -74,7 +74,8 @@ static void open_stream(struct events_errand *events, bool ends_at_final)
 
 void handle_topic_events(struct errand *errand)
 {
-    struct events_errand *events = events_errand_of(errand, rb_request_param(errand->request, "topic"), false);
+    struct events_errand *events =
+        events_errand_of(errand, rb_request_param(errand->request, "topic"), false);
     if (!events) return;
     if (events->is_stream)
         open_stream(events, false);
@@ -84,9 +85,9 @@ void handle_topic_events(struct errand *errand)
 
 /* ---- jobs ---- */
 
-/* The stream of a job that is over ends behind its final event. An EventSource connects again whenever a stream
- * has ended, and would do so for ever: who has the final event is told 204, which stops it. So is who asks when
- * the events are no longer kept. */
+/* The stream of a job that is over ends behind its final event. An EventSource connects again whenever a
+ * stream has ended, and would do so for ever: who has the final event is told 204, which stops it. So is who
+ * asks when the events are no longer kept. */
 static void on_final(void *arg, bool is_found, struct rb_position position)
 {
     struct events_errand *events = arg;

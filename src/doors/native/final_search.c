@@ -1,6 +1,6 @@
-/* Where is the final event of a job that is over? In its topic's log, or on its way there: the job's record is
- * stored together with the event, but each travels to this loop on its own. So the search waits a moment; what
- * is not found then is no longer kept. */
+/* Where is the final event of a job that is over? In its topic's log, or on its way there: the job's record
+ * is stored together with the event, but each travels to this loop on its own. So the search waits a moment;
+ * what is not found then is no longer kept. */
 #include "doors/native/native_private.h"
 #include "hub/watcher.h"
 

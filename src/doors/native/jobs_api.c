@@ -1,8 +1,8 @@
 /* Jobs: start, read, cancel, list.
  *
- * Starting and reading may wait for the end, each as often as it likes: first the job is asked for, and who may
- * not see it learns nothing; if it is not over, the request waits for its final event; then the job is read
- * anew, so that what is answered is what is stored. */
+ * Starting and reading may wait for the end, each as often as it likes: first the job is asked for, and who
+ * may not see it learns nothing; if it is not over, the request waits for its final event; then the job is
+ * read anew, so that what is answered is what is stored. */
 #include "base/crypto.h"
 #include "doors/native/native_private.h"
 #include "jobs/wait.h"
@@ -215,7 +215,8 @@ void handle_job_cancel(struct errand *errand)
 
 /* ---- listing ---- */
 
-static void answer_list(struct errand *errand, const struct rb_job_record *jobs, uint32_t count, bool has_more)
+static void answer_list(struct errand *errand, const struct rb_job_record *jobs, uint32_t count,
+                        bool has_more)
 {
     struct rb_buf body = {0};
     job_list_put(&body, jobs, count, has_more);

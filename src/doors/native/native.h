@@ -1,8 +1,8 @@
 /* The native door: the v1 API over plain HTTP, server-sent events, long-polling and a WebSocket. The API that
  * everything else is explained by; docs/native-api.md is its manual.
  *
- * Credentials are bearer tokens, in the Authorization header or, on the WebSocket, in the first message; never
- * in a URL. Names of topics are the tenant's own: what a client calls "t" is the hub's "TENANT/t". */
+ * Credentials are bearer tokens, in the Authorization header or, on the WebSocket, in the first message;
+ * never in a URL. Names of topics are the tenant's own: what a client calls "t" is the hub's "TENANT/t". */
 #ifndef RB_DOORS_NATIVE_H
 #define RB_DOORS_NATIVE_H
 

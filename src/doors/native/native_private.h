@@ -45,8 +45,9 @@ void echo_shut(struct rb_list *node, rb_err why);   /* echo.c */
 void errand_fail(struct errand *errand, rb_err err, const char *detail_or_null);
 void errand_answer_json(struct errand *errand, int status, struct rb_buf *take_json);
 /* RB_OK leaves *out alone when the parameter is absent. */
-rb_err errand_query_number(struct errand *errand, const char *name, uint64_t min, uint64_t max, uint64_t *out);
-rb_err errand_query_wait(struct errand *errand, uint64_t *out_ms); /* ?wait=SECONDS, capped */
+rb_err errand_query_number(struct errand *errand, const char *name, uint64_t min, uint64_t max,
+                           uint64_t *out);
+rb_err errand_query_wait(struct errand *errand, uint64_t *out_ms);             /* ?wait=SECONDS, capped */
 rb_err errand_topic(struct errand *errand, rb_str name, rb_str *out_complete); /* RB_BAD_NAME */
 /* A question to the jobs in the name of who asks. */
 struct rb_jobs_call *errand_jobs_call(struct errand *errand, int what, void (*done)(struct rb_jobs_call *),

@@ -18,10 +18,10 @@ enum { SOCKET_REPLIES_MAX = 256 };
 
 struct native_socket {
     uint32_t magic;
-    uint8_t state;           /* enum native_socket_state */
-    uint8_t lost_why;        /* rb_err with which it is to be closed from outside a pull */
+    uint8_t state;    /* enum native_socket_state */
+    uint8_t lost_why; /* rb_err with which it is to be closed from outside a pull */
     uint16_t reply_count;
-    uint32_t heard_ms;       /* low bits of the loop's time when something came last */
+    uint32_t heard_ms; /* low bits of the loop's time when something came last */
     struct rb_native *door;
     struct rb_socket socket;
     struct rb_conn conn;

@@ -1,6 +1,6 @@
-/* Publishing by HTTP: one event, or an array of them. Everything is checked before anything is published. Where
- * the topic is durable the events of a request share one transaction: all are stored, or none. The answer comes
- * when the topic's home has given the last of them its position. */
+/* Publishing by HTTP: one event, or an array of them. Everything is checked before anything is published.
+ * Where the topic is durable the events of a request share one transaction: all are stored, or none. The
+ * answer comes when the topic's home has given the last of them its position. */
 #include "doors/native/native_private.h"
 
 enum { EVENTS_MAX = 1000 };

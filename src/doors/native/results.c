@@ -13,8 +13,7 @@ static void answer_file(struct download *download, const struct rb_file_open *op
     const struct rb_job_record *job = &download->job->job;
     struct rb_request *request = download->errand->request;
     /* A retry that succeeds later would have another result under the same address. */
-    rb_str etag =
-        rb_arena_fmt(&download->job->arena, "\"%.*s.%u\"", RB_STR_FMT(job->id), job->attempt);
+    rb_str etag = rb_arena_fmt(&download->job->arena, "\"%.*s.%u\"", RB_STR_FMT(job->id), job->attempt);
     rb_answer_header(request, "Cache-Control", RB_STR("private, no-cache"));
     rb_answer_with_file(request, &(struct rb_answer_file){.take_fd = open->fd,
                                                           .bytes = open->bytes,

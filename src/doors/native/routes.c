@@ -4,9 +4,9 @@
 #include "doors/native/native_private.h"
 
 enum who_may {
-    MAY_ANYBODY,  /* without a credential, from any page */
+    MAY_ANYBODY,   /* without a credential, from any page */
     MAY_SAY_LATER, /* a credential is checked when there is one */
-    MAY_CLIENTS,  /* everybody with a token */
+    MAY_CLIENTS,   /* everybody with a token */
     MAY_BACKENDS
 };
 

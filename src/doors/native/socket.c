@@ -1,8 +1,8 @@
 /* A connection on /v1/socket: who it is, signs of life, its end.
  *
  * A socket whose request carried a token begins open. Any other has until the auth timeout to say who it is;
- * while its token is looked up nothing is read from it, and what has been read already waits. An open socket is
- * pinged when nothing came from it for a while; whatever comes then is a sign of life. */
+ * while its token is looked up nothing is read from it, and what has been read already waits. An open socket
+ * is pinged when nothing came from it for a while; whatever comes then is a sign of life. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "doors/native/native_socket.h"
@@ -193,8 +193,8 @@ static void on_lost(struct rb_conn *conn)
 
 static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
-    struct rb_blob *frame = socket_gap_frame(rb_sub_topic_name(&sub->sub), sub->sub.gap_after,
-                                             rb_sub_position(&sub->sub));
+    struct rb_blob *frame =
+        socket_gap_frame(rb_sub_topic_name(&sub->sub), sub->sub.gap_after, rb_sub_position(&sub->sub));
     if (!frame) on_lost(conn);
     return frame;
 }
@@ -268,7 +268,8 @@ void handle_socket(struct errand *errand)
         rb_timer_start(here->loop, &native->timer, door->setup.ping_interval_ms, on_quiet);
     else
         rb_timer_start(here->loop, &native->timer, door->setup.auth_timeout_ms, on_auth_late);
-    if (rb_socket_accept(errand->request, &native->socket, &socket_ops, door->setup.message_max_bytes)) return;
+    if (rb_socket_accept(errand->request, &native->socket, &socket_ops, door->setup.message_max_bytes))
+        return;
     rb_timer_stop(&native->timer);
     rb_list_remove(&native->node);
     rb_free(native->identity);

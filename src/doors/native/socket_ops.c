@@ -87,8 +87,8 @@ static bool topic_of(struct message *message, rb_str *out_name, rb_str *out_comp
         refuse(message, RB_BAD_NAME, "topic: 1 to 255 bytes without control characters.");
         return false;
     }
-    *out_complete = rb_arena_fmt(&message->arena, "%.*s/%.*s",
-                                 RB_STR_FMT(message->native->identity->tenant), RB_STR_FMT(*out_name));
+    *out_complete = rb_arena_fmt(&message->arena, "%.*s/%.*s", RB_STR_FMT(message->native->identity->tenant),
+                                 RB_STR_FMT(*out_name));
     return true;
 }
 
@@ -239,8 +239,8 @@ static void handle_publish_op(struct message *message)
     rb_list_push_back(&native->replies, &reply->node);
     native->reply_count++;
     socket_set_reading(native);
-    rb_publication_send(rb_publication_new(native->door->setup.hub, topic, &spec, socket_loop(native),
-                                           on_published, reply));
+    rb_publication_send(
+        rb_publication_new(native->door->setup.hub, topic, &spec, socket_loop(native), on_published, reply));
 }
 
 void socket_forget_requests(struct native_socket *native)

@@ -10,6 +10,7 @@
 #include "http/http.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct server {
     struct rb_listener *listener;
     uint16_t port;
     pthread_t thread;
+    int fds_before;
     sem_t reached; /* handlers and owners post it when something happened that a test waits for */
 };
 
@@ -89,6 +91,16 @@ static const struct rb_http_limits test_limits = {
 };
 static const struct rb_net_limits test_net_limits = {.output_max = 128 * 1024, .write_timeout_ms = 30000};
 
+static inline int count_fds(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir)) count++;
+    closedir(dir);
+    return count;
+}
+
 static inline void *run_loop(void *arg)
 {
     rb_loop_run(arg);
@@ -101,7 +113,9 @@ static inline void server_start(struct server *server, struct rb_router *router,
     int fd = -1;
     struct rb_buf why = {0};
     rb_clock_test_enable();
-    *server = (struct server){.router = router, .loop = rb_loop_new("test")};
+    rb_loop_free(rb_loop_new("first")); /* with the first one libuv opens what stays open */
+    *server = (struct server){.router = router, .fds_before = count_fds()};
+    server->loop = rb_loop_new("test");
     server->net = rb_net_new(server->loop, &test_net_limits);
     server->http = rb_http_new(server->net, router, limits);
     if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, &fd, &server->port, &why))
@@ -146,7 +160,8 @@ static inline void wait_for_streams(struct server *server, unsigned wanted)
     fail_msg("%u streams are left", count.streams);
 }
 
-/* Everything must be gone: rb_net_free and rb_http_free check it, the sanitizer checks the rest. */
+/* Everything must be gone: rb_net_free and rb_http_free check it, the descriptors are counted, the sanitizer
+ * checks the rest. */
 static inline void server_stop(struct server *server)
 {
     server_call(server, close_listener, server);
@@ -159,6 +174,7 @@ static inline void server_stop(struct server *server)
     rb_net_free(server->net);
     rb_loop_free(server->loop);
     sem_destroy(&server->reached);
+    assert_int_equal(count_fds(), server->fds_before);
 }
 
 /* ---- clients ---- */

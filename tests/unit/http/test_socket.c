@@ -477,6 +477,39 @@ static void accepted_later(void **state)
     client_close(&client);
 }
 
+/* More than a connection keeps unread, behind a request that waits: reading had stopped and goes on. */
+static void much_before_accepted(void **state)
+{
+    (void)state;
+    size_t n = 300 * 1024;
+    struct client client = {.fd = client_open(&server)};
+    struct rb_buf input = {0};
+    char *big = rb_alloc(n);
+    rb_buf_add_text(&input, UPGRADE("/later", ""));
+    put_masked(&input, RB_WS_BINARY, true, (rb_str){big, n});
+    client_send(client.fd, input.p, input.n);
+    wait_for(&server.reached);
+    for (int i = 0; i < 10; i++) settle(&server);
+    server_call(&server, upgrade_held, &server);
+    start_reading(&client);
+    expect_message(&client, RB_WS_BINARY, (rb_str){big, n});
+    rb_free(big);
+    rb_buf_fini(&input);
+    client_close(&client);
+}
+
+/* Between two fragments, and within a frame. */
+static void gone_in_a_message(void **state)
+{
+    (void)state;
+    struct client client = client_upgrade();
+    say_frame(&client, RB_WS_TEXT, false, RB_STR("begun"));
+    client_send(client.fd, "\x80\x85\0\0\0\0ab", 8);
+    settle(&server);
+    client_close(&client);
+    wait_until_closed(RB_CLIENT_GONE, false);
+}
+
 /* The client has ended its side while the upgrade was waiting: the socket hears of it. */
 static void ended_before_accepted(void **state)
 {
@@ -508,6 +541,8 @@ int main(void)
         RUN(we_close_and_nobody_answers),
         RUN(cut),
         RUN(accepted_later),
+        RUN(much_before_accepted),
+        RUN(gone_in_a_message),
         RUN(ended_before_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,30 +8,33 @@ struct door {
 };
 
 static struct server server;
-static struct door door; /* one is enough here */
+static struct door *door; /* one at a time */
 static struct rb_request *held;
 static rb_err closed_why;
 static bool is_open;
 
 static void on_pull(struct rb_sse *sse, struct rb_gather *gather)
 {
-    if (!door.has_more) return;
-    door.has_more = false;
+    if (!door->has_more) return;
+    door->has_more = false;
     rb_gather_add(gather, rb_sse_frame(sse->is_chunked, RB_STR_NONE, RB_STR_NONE, RB_STR("pulled")));
 }
 
 static void on_closed(struct rb_sse *sse, rb_err why)
 {
-    assert_ptr_equal(sse, &door.sse);
+    assert_ptr_equal(sse, &door->sse);
     closed_why = why;
     is_open = false;
+    rb_free(door);
 }
 
 static const struct rb_sse_ops ops = {.on_pull = on_pull, .on_closed = on_closed};
 
 static void events(struct rb_request *request, void *arg)
 {
-    is_open = rb_sse_open(request, &door.sse, &ops);
+    door = rb_new(struct door);
+    is_open = rb_sse_open(request, &door->sse, &ops);
+    if (!is_open) rb_free(door);
     sem_post(&((struct server *)arg)->reached);
 }
 
@@ -44,28 +47,28 @@ static void hold(struct rb_request *request, void *arg)
 static void send_one(void *arg)
 {
     rb_str data = rb_str_of(arg);
-    rb_sse_send(&door.sse, rb_sse_frame(door.sse.is_chunked, RB_STR("e:1"), RB_STR("progress"), data));
+    rb_sse_send(&door->sse, rb_sse_frame(door->sse.is_chunked, RB_STR("e:1"), RB_STR("progress"), data));
 }
 
 static void pull(void *arg)
 {
     (void)arg;
-    door.has_more = true;
-    rb_sse_pull(&door.sse);
+    door->has_more = true;
+    rb_sse_pull(&door->sse);
 }
 
 static void end(void *arg)
 {
     (void)arg;
-    rb_sse_end(&door.sse, RB_SHUTTING_DOWN);
-    rb_sse_end(&door.sse, RB_INTERNAL);
+    rb_sse_end(&door->sse, RB_SHUTTING_DOWN);
+    rb_sse_end(&door->sse, RB_INTERNAL);
     send_one((void *)"too late");
 }
 
 static void send_nothing(void *arg)
 {
     (void)arg;
-    rb_sse_send(&door.sse, NULL);
+    rb_sse_send(&door->sse, NULL);
 }
 
 static void open_held(void *arg)
@@ -79,7 +82,6 @@ static int start(void **state)
     struct rb_router *router = rb_router_new();
     rb_router_add(router, RB_HTTP1_GET, RB_STR("/events"), 0, events, &server);
     rb_router_add(router, RB_HTTP1_GET, RB_STR("/later"), 0, hold, &server);
-    door = (struct door){0};
     server_start(&server, router, &test_limits);
     return 0;
 }
@@ -157,10 +159,12 @@ static void keep_alive(void **state)
     rb_clock_test_advance_ms(RB_SSE_KEEP_ALIVE_MS);
     client_read_until(fd, &in, "4\r\n: \n\n\r\n");
     rb_buf_clear(&in);
+    settle(&server); /* the turn that sent it is over */
     rb_clock_test_advance_ms(RB_SSE_KEEP_ALIVE_MS - 2000);
     server_call(&server, send_one, (void *)"x");
     client_read_until(fd, &in, "data: x\n\n\r\n");
     rb_buf_clear(&in);
+    settle(&server);
     rb_clock_test_advance_ms(RB_SSE_KEEP_ALIVE_MS - 2000);
     settle(&server);
     assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), -1);
@@ -170,6 +174,8 @@ static void keep_alive(void **state)
     close(fd);
     wait_for_streams(&server, 0);
     assert_int_equal(closed_why, RB_CLIENT_CLOSED);
+    rb_clock_test_advance_ms(RB_SSE_KEEP_ALIVE_MS); /* nothing is due any more */
+    settle(&server);
 }
 
 static void ends_early(void **state)

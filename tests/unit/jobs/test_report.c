@@ -184,6 +184,7 @@ static void messages_are_one_clean_line(void **state)
         {"  plain \t", "plain"},
         {"a\x1b[1mb\r", "a[1mb"},
         {"\x01 x \x7f", "x"},
+        {"a\tb\r\nc", "a b  c"},
         {"a\xff\xfe"
          "b",
          "ab"},

@@ -8,7 +8,7 @@
 #include "net/listener.h"
 #include "net/stream.h"
 
-#include "../loop/loop_rig.h"
+#include "loop/loop_rig.h"
 
 #include <errno.h>
 #include <stdlib.h>

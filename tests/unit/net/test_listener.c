@@ -1,6 +1,6 @@
 #include "net/listener.h"
 
-#include "../loop/loop_rig.h"
+#include "loop/loop_rig.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
