@@ -67,6 +67,8 @@ struct rb_config_rule {
     bool is_durable;
 };
 
+enum rb_config_result { RB_CONFIG_RESULT_AUTO, RB_CONFIG_RESULT_ZIP };
+
 struct rb_config_job {
     rb_str kind;
     struct rb_config_strings command; /* at least the program */
@@ -75,6 +77,7 @@ struct rb_config_job {
     uint64_t concurrency, queue_max, queue_timeout_ms;
     uint64_t attempts, retry_backoff_ms;
     bool is_retried; /* after a restart of the server */
+    enum rb_config_result result;
     uint64_t result_bytes_max, result_keep_ms, log_bytes_max;
     struct rb_config_pairs environment;
     uint64_t memory_bytes_max; /* 0 = none */

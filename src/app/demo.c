@@ -34,6 +34,7 @@ static void add_export(struct rb_buf *out, const char *kind, const char *call, c
                    "/api/projects/{projectId}/process/%s\"]\n"
                    "    command: [\"%s/localize/localize\", %s, \"{projectId}\"]\n"
                    "    environment: {LOCALIZE_PACE: \"0.3\"}\n"
+                   "    result: zip\n"
                    "    retry: true\n",
                    kind, call, call, examples, call);
 }

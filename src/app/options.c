@@ -156,6 +156,10 @@ const struct rb_option rb_options[] = {
      "The pause before the second attempt; it doubles with each further one.", .min = 0, .max = HOURS(24)},
     {"jobs.*.retry", RB_OPTION_BOOL, JOB(is_retried), "false",
      "Whether a job that was running when the server stopped is run again; else it fails as `interrupted`."},
+    {"jobs.*.result", RB_OPTION_ENUM, JOB(result), "auto",
+     "What becomes of the files that the program leaves. `auto`: one file is the result as it is, several are one ZIP. "
+     "`zip`: always a ZIP.",
+     .words = WORDS("auto", "zip")},
     {"jobs.*.result_max", RB_OPTION_BYTES, JOB(result_bytes_max), "1GiB",
      "All result files of a job together.",
      .min = KIB(1), .max = GIB(16384)},

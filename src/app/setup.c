@@ -39,6 +39,7 @@ struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_are
             .attempts = (uint32_t)job->attempts,
             .retry_backoff_ms = job->retry_backoff_ms,
             .retry = job->is_retried,
+            .always_zip = job->result == RB_CONFIG_RESULT_ZIP,
             .result_bytes_max = job->result_bytes_max,
             .result_keep_ms = job->result_keep_ms,
             .log_bytes_max = (uint32_t)job->log_bytes_max,

@@ -147,30 +147,38 @@ static rb_str last_element(rb_str path)
     return path;
 }
 
-rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, rb_str work_dir, rb_str job_id,
-                        uint32_t attempt, rb_str kind, uint64_t bytes_max, struct rb_result *out,
-                        struct rb_buf *why)
+/* One file is the result as it is, unless a ZIP is wanted in any case. *out_from: what is to be moved into place. */
+static rb_err make_result(const struct rb_collect *wanted, struct listing *list, rb_str out_dir, struct rb_arena *arena,
+                          struct rb_result *result, rb_str *out_from, struct rb_buf *why)
 {
-    rb_str out_dir = rb_arena_fmt(arena, "%.*s/out", RB_STR_FMT(work_dir));
-    struct listing list = {.bytes_left = bytes_max};
+    rb_err err = RB_OK;
+    if (list->count == 1 && !wanted->always_zip) {
+        result->label = label_of(arena, last_element(list->entries[0].path));
+        *out_from = rb_arena_fmt(arena, "%.*s/%.*s", RB_STR_FMT(out_dir), RB_STR_FMT(list->entries[0].path));
+    } else {
+        result->label = rb_arena_fmt(arena, "%.*s.zip", RB_STR_FMT(wanted->kind));
+        *out_from = rb_arena_fmt(arena, "%.*s/.result.zip", RB_STR_FMT(wanted->work_dir));
+        qsort(list->entries, list->count, sizeof list->entries[0], compare_entries);
+        unlink(out_from->p); /* should the worker have had the same idea */
+        err = zip_pack(out_dir.p, list->entries, list->count, out_from->p, why);
+    }
+    result->type = media_type_of(result->label);
+    return err;
+}
+
+rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, const struct rb_collect *wanted,
+                        struct rb_result *out, struct rb_buf *why)
+{
+    rb_str out_dir = rb_arena_fmt(arena, "%.*s/out", RB_STR_FMT(wanted->work_dir)), from;
+    struct listing list = {.bytes_left = wanted->bytes_max};
     struct rb_result result = {0};
     rb_err err = list_files(&list, out_dir.p, why);
     result.file_count = (unsigned)list.count;
     if (err == RB_OK && list.count > 0) {
-        rb_str from;
-        result.path = rb_arena_fmt(arena, "results/%.2s/%.*s.%u", job_id.p, RB_STR_FMT(job_id), attempt);
-        if (list.count == 1) {
-            result.label = label_of(arena, last_element(list.entries[0].path));
-            from = rb_arena_fmt(arena, "%.*s/%.*s", RB_STR_FMT(out_dir), RB_STR_FMT(list.entries[0].path));
-        } else {
-            result.label = rb_arena_fmt(arena, "%.*s.zip", RB_STR_FMT(kind));
-            from = rb_arena_fmt(arena, "%.*s/.result.zip", RB_STR_FMT(work_dir));
-            qsort(list.entries, list.count, sizeof list.entries[0], compare_entries);
-            unlink(from.p); /* should the worker have had the same idea */
-            err = zip_pack(out_dir.p, list.entries, list.count, from.p, why);
-        }
-        result.type = media_type_of(result.label);
-        if (err == RB_OK) err = put_in_place(files, from.p, job_id, &result, why);
+        result.path = rb_arena_fmt(arena, "results/%.2s/%.*s.%u", wanted->job_id.p, RB_STR_FMT(wanted->job_id),
+                                   wanted->attempt);
+        err = make_result(wanted, &list, out_dir, arena, &result, &from, why);
+        if (err == RB_OK) err = put_in_place(files, from.p, wanted->job_id, &result, why);
     }
     rb_free(list.entries);
     rb_arena_fini(&list.arena);

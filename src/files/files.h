@@ -38,9 +38,14 @@ struct rb_result {
  * relative names, deflated). Only regular files count; links and special files are left out (a link could
  * lead outside). RB_JOB_OUTPUT_FULL beyond bytes_max, RB_DISK_FULL, RB_STORE_FAILED. On return with RB_OK the
  * result is in its final place, fsynced, its directory too. Blocking. */
-rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, rb_str work_dir, rb_str job_id,
-                        uint32_t attempt, rb_str kind, uint64_t bytes_max, struct rb_result *out,
-                        struct rb_buf *why);
+struct rb_collect {
+    rb_str work_dir, job_id, kind;
+    uint32_t attempt;
+    uint64_t bytes_max;
+    bool always_zip; /* also of a single file */
+};
+rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, const struct rb_collect *wanted,
+                        struct rb_result *out, struct rb_buf *why);
 /* Removes a result; fine when it is not there. Blocking. */
 void rb_files_remove(struct rb_files *files, rb_str path);
 /* At start-up: removes all work directories and all results that the caller does not know (is_known says).

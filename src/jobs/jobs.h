@@ -24,6 +24,7 @@ struct rb_job_kind {
     uint32_t attempts;          /* a failed run is tried again up to so many runs in all */
     uint64_t retry_backoff_ms;  /* doubled with each attempt */
     bool retry;                 /* after a restart of the server: run again (else it fails as interrupted) */
+    bool always_zip; /* the result is a ZIP even when it is one file */
     uint64_t result_bytes_max, result_keep_ms;
     uint32_t log_bytes_max;
     uint64_t memory_bytes_max;  /* 0 = no limit */

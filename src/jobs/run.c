@@ -152,8 +152,13 @@ static void collect(void *arg)
     uint64_t bytes_max = job->kind->spec->result_bytes_max;
     rb_buf_clear(&run->step_why);
     if (run->status == 0 && run->signal == 0) {
-        run->step_err = rb_files_collect(files, &run->step_arena, run->dir, job->record.id, run->attempt,
-                                         job->record.kind, bytes_max, &run->result, &run->step_why);
+        struct rb_collect wanted = {.work_dir = run->dir,
+                                    .job_id = job->record.id,
+                                    .kind = job->record.kind,
+                                    .attempt = run->attempt,
+                                    .bytes_max = bytes_max,
+                                    .always_zip = job->kind->spec->always_zip};
+        run->step_err = rb_files_collect(files, &run->step_arena, &wanted, &run->result, &run->step_why);
     } else {
         rb_str out_dir = rb_arena_fmt(&run->step_arena, "%.*s/out", RB_STR_FMT(run->dir));
         run->step_err = rb_files_usage(out_dir.p, bytes_max) > bytes_max ? RB_JOB_OUTPUT_FULL : RB_OK;

@@ -264,6 +264,14 @@ static void send_open(struct sio_link *link)
     link_send(link, &packet);
 }
 
+/* Whoever offers subprotocols gets the first one; none has a meaning here. */
+static void echo_subprotocol(struct rb_request *request)
+{
+    rb_str offered = rb_request_header(request, "Sec-WebSocket-Protocol"), first;
+    if (rb_str_split(&offered, ',', &first) && rb_str_trim(first).n > 0)
+        rb_answer_header(request, "Sec-WebSocket-Protocol", rb_str_trim(first));
+}
+
 void link_open(struct rb_request *request, struct rb_sio_door *door)
 {
     struct sio_link *link = rb_new(struct sio_link);
@@ -275,6 +283,7 @@ void link_open(struct rb_request *request, struct rb_sio_door *door)
     rb_list_init(&link->spaces);
     rb_buf_init(&link->backlog, BACKLOG_BYTES_MAX);
     rb_conn_init(&link->conn, door->setup.hub, &conn_ops);
+    echo_subprotocol(request);
     if (!rb_socket_accept(request, &link->socket, &socket_ops, door->setup.payload_bytes_max)) {
         rb_free(link->host);
         rb_free(link);

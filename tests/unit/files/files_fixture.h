@@ -20,6 +20,7 @@ struct fixture {
     struct rb_arena arena;
     struct rb_buf why;
     rb_str work_dir; /* of job "abcdef", attempt 1 */
+    bool always_zip;
 };
 
 static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)

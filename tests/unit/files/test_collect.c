@@ -7,8 +7,13 @@
 static rb_err collect(struct fixture *f, uint64_t bytes_max, struct rb_result *out)
 {
     rb_buf_clear(&f->why);
-    return rb_files_collect(f->files, &f->arena, f->work_dir, RB_STR("abcdef"), 1, RB_STR("export"),
-                            bytes_max, out, &f->why);
+    struct rb_collect wanted = {.work_dir = f->work_dir,
+                                .job_id = RB_STR("abcdef"),
+                                .kind = RB_STR("export"),
+                                .attempt = 1,
+                                .bytes_max = bytes_max,
+                                .always_zip = f->always_zip};
+    return rb_files_collect(f->files, &f->arena, &wanted, out, &f->why);
 }
 
 static void nothing_is_no_result(void **state)
@@ -69,6 +74,22 @@ static void assert_entry(zip_t *zip, zip_uint64_t index, const char *name, const
     assert_int_equal(zip_fread(file, bytes, sizeof bytes), strlen(text));
     assert_memory_equal(bytes, text, strlen(text));
     zip_fclose(file);
+}
+
+static void one_file_is_a_zip_where_that_is_wanted(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_result result;
+    make_file(in_out(f, "only.txt"), "hello");
+    f->always_zip = true;
+    assert_int_equal(collect(f, 100, &result), RB_OK);
+    assert_str(result.label, "export.zip");
+    assert_str(result.type, "application/zip");
+    zip_t *zip = zip_open(below(f, result.path.p), ZIP_RDONLY, NULL);
+    assert_non_null(zip);
+    assert_int_equal(zip_get_num_entries(zip, 0), 1);
+    assert_string_equal(zip_get_name(zip, 0, 0), "only.txt");
+    zip_discard(zip);
 }
 
 static void several_files_are_a_sorted_zip(void **state)
@@ -217,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_no_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_file_is_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels_hold_no_traps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_file_is_a_zip_where_that_is_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_files_are_a_sorted_zip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(entries_keep_the_times_of_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_that_become_alike_stay_two_entries, set_up, tear_down),

@@ -259,7 +259,7 @@ static void act_stop(void *arg)
     rb_watcher_stop(&((struct listener *)arg)->watcher);
 }
 
-static void act_take(void *arg)
+static inline void act_take(void *arg)
 {
     struct listener *listener = arg;
     listener->is_held = false;

@@ -1,3 +1,4 @@
+#include "hub/hub_private.h"
 #include "hub_rig.h"
 
 /* ---- rules ---- */
@@ -380,6 +381,55 @@ static void test_joins_while_loading(void **state)
     rb_buf_fini(&expected);
 }
 
+static bool home_has_three(void *arg)
+{
+    struct rb_shard *shard = home_of(((struct rig *)arg)->hub, RB_STR("t/durable/a"));
+    struct rb_topic *home = rb_map_get(&shard->topics, RB_STR("t/durable/a"));
+    return home && home->log.count == 3;
+}
+
+/* An event that was stored before the load, and is delivered after it. */
+static void test_known_event_comes_late(void **state)
+{
+    struct rig *rig = *state;
+    struct listener listener = {0};
+    struct rb_event_spec spec = {.name = RB_STR("n"), .data = RB_STR("2")};
+    publish(rig, "t/durable/a", 1);
+    struct rb_publication *late =
+        rb_publication_new(rig->hub, RB_STR("t/durable/a"), &spec, NULL, NULL, NULL);
+    struct rb_tx *tx = rb_tx_new();
+    rb_publication_store(late, tx);
+    assert_int_equal(rb_store_commit_wait(rig->store, tx), RB_OK);
+    listen_at(rig, &listener, 1, "t/durable/a", START_OLDEST);
+    expect(rig, &listener, "1 2 ");
+    rb_publication_deliver(late);
+    rb_tx_free(tx);
+    publish(rig, "t/durable/a", 3);
+    expect(rig, &listener, "1 2 3 ");
+    until(home_of(rig->hub, RB_STR("t/durable/a"))->loop, home_has_three, rig);
+    hush(&listener);
+}
+
+static bool has_no_members(void *arg)
+{
+    struct rb_shard *shard = home_of(((struct rig *)arg)->hub, RB_STR("t/durable/a"));
+    struct rb_topic *home = rb_map_get(&shard->topics, RB_STR("t/durable/a"));
+    return home && home->state == TOPIC_LIVE && home->members == 0;
+}
+
+/* Who parts before its join could be answered is no member afterwards. */
+static void test_part_while_loading(void **state)
+{
+    struct rig *rig = *state;
+    struct listener listeners[LOOPS] = {0};
+    for (int i = 0; i < LOOPS; i++) {
+        listeners[i] = (struct listener){.rig = rig, .loop = rig->loops[i], .topic = "t/durable/a"};
+        on(rig->loops[i], act_listen_and_stop, &listeners[i]);
+    }
+    settle(rig);
+    until(home_of(rig->hub, RB_STR("t/durable/a"))->loop, has_no_members, rig);
+}
+
 static rb_err count_events(struct rb_reader *reader, void *arg)
 {
     struct rb_arena arena = {0};
@@ -538,6 +588,8 @@ int main(void)
         ON_A_RIG(test_transient_between_stored),
         ON_A_RIG(test_published_together),
         ON_A_RIG(test_joins_while_loading),
+        ON_A_RIG(test_known_event_comes_late),
+        ON_A_RIG(test_part_while_loading),
         ON_A_RIG(test_named_cursors),
         /* From here on with a test clock. */
         ON_A_RIG(test_durable_is_trimmed_without_listeners),

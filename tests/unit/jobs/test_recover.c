@@ -11,7 +11,7 @@ static void add_kinds(void)
 #define SCRIPT                                                                                               \
     "sh -c 'echo $$ > $RINGBACK_OUT/child; exec sleep 1000' & "                                              \
     "while [ ! -s $RINGBACK_OUT/child ]; do sleep 0.01; done; "                                              \
-    "cp $RINGBACK_OUT/child $0/child.$RINGBACK_KIND; "                                                       \
+    "cp $RINGBACK_OUT/child $0/child.$RINGBACK_KIND; echo $$ > $0/worker.$RINGBACK_KIND; "                   \
     "echo '{\"progress\":50}'; echo '{\"event\":\"ready\"}'; wait"
     static const struct {
         const char *name, *script;
@@ -75,6 +75,13 @@ static void die_with_jobs(rb_str ids[6])
     waitpid(pid, NULL, 0);
 }
 
+static const char *died_with_it;
+
+static bool worker_is_gone(void)
+{
+    return !rig_is_alive(rig_read(died_with_it));
+}
+
 static void a_killed_server_loses_nothing(void **state)
 {
     (void)state;
@@ -84,6 +91,11 @@ static void a_killed_server_loses_nothing(void **state)
                  busy = ids[5];
     rb_str children[3] = {rig_read(rig_path("child.again")), rig_read(rig_path("child.once")),
                           rig_read(rig_path("child.busy"))};
+    died_with_it = rig_path("worker.again");
+    rig.front = rb_loop_new("front");
+    rig_until(worker_is_gone); /* without anybody's doing, and without its child */
+    rb_loop_free(rig.front);
+    for (int i = 0; i < 3; i++) assert_true(rig_is_alive(children[i]));
     mkdir(rig_path("results/zz"), 0700); /* as if it had died between result and record */
     fclose(fopen(rig_path("results/zz/zzz.1"), "w"));
     add_kinds();
