@@ -68,12 +68,10 @@ void rb_sio_close_links(struct rb_sio_door *door, rb_err why)
 static void answer_refusal(struct rb_request *request, enum rb_eio_error error, bool is_upgrade)
 {
     struct rb_buf body = {0};
-    if (is_upgrade) {
-        rb_answer_header(request, "Connection", RB_STR("close"));
+    if (is_upgrade)
         rb_buf_add_text(&body, rb_eio_error_text(error));
-    } else {
+    else
         rb_eio_put_error(&body, error);
-    }
     rb_answer(request, rb_eio_error_status(error, is_upgrade),
               is_upgrade ? RB_STR("text/html") : RB_STR("application/json"), rb_buf_str(&body));
     rb_buf_fini(&body);

@@ -120,14 +120,23 @@ static inline void start_hub(struct rig *rig)
     for (int i = 0; i < LOOPS; i++) pthread_create(&rig->threads[i], NULL, run_thread, rig->loops[i]);
 }
 
+/* Letters of a loop that ends may go to one that has ended; a load under way makes the longest chain of them.
+ */
+static inline void end_loops(struct rig *rig)
+{
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < LOOPS; i++) rb_loop_end(rig->loops[i]);
+}
+
 static inline void stop_hub(struct rig *rig)
 {
     settle(rig);
     for (int i = 0; i < LOOPS; i++) rb_loop_stop(rig->loops[i]);
     for (int i = 0; i < LOOPS; i++) pthread_join(rig->threads[i], NULL);
-    for (int i = 0; i < LOOPS; i++) rb_loop_end(rig->loops[i]);
-    rb_hub_free(rig->hub);
+    end_loops(rig);
     rb_store_close(rig->store);
+    end_loops(rig); /* what the store answered last */
+    rb_hub_free(rig->hub);
     for (int i = 0; i < LOOPS; i++) rb_loop_free(rig->loops[i]);
 }
 
