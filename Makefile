@@ -1,5 +1,5 @@
 # For people; the build itself is CMake's (CMakePresets.json).
-.PHONY: run build test quick-test setup setup-test docs format clean
+.PHONY: run bench build test quick-test setup setup-test docs format clean
 
 run: setup build
 	@build/ringback dev
@@ -15,6 +15,10 @@ test: setup-test
 # What a change needs most often: unit tests without sanitizers.
 quick-test: setup-test
 	@scripts/test quick
+
+# What it costs on this machine (docs/performance.md).
+bench: build
+	@build/ringback-bench
 
 setup:
 	@scripts/setup run

@@ -78,7 +78,11 @@ static bool take_turn(struct rb_conn *conn, struct rb_conn_sub *sub, struct rb_g
 {
     for (int i = 0; i < TURN_EVENTS && rb_gather_has_room(gather); i++) {
         struct rb_log_entry *entry;
-        struct rb_blob *frame = NULL;
+        struct rb_blob *frame = conn->ops->on_event ? NULL : rb_sub_take_run(&sub->sub, sub->encoding);
+        if (frame) {
+            rb_gather_add(gather, rb_blob_ref(frame));
+            continue;
+        }
         switch (rb_sub_take(&sub->sub, &entry)) {
         case RB_TAKE_NOTHING: return false;
         case RB_TAKE_GAP:

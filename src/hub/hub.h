@@ -138,4 +138,9 @@ struct rb_encoding {
 struct rb_blob *rb_sub_frame(struct rb_sub *sub, struct rb_log_entry *entry,
                              const struct rb_encoding *encoding);
 
+/* The frames of the next several events as one blob, made once for all subscriptions that stand at the same
+ * place and want the same encoding; the cursor moves behind them. NULL, and nothing moves, when there is no
+ * such run: then take one by one. Borrowed, as above. */
+struct rb_blob *rb_sub_take_run(struct rb_sub *sub, const struct rb_encoding *encoding);
+
 #endif

@@ -32,6 +32,14 @@ enum topic_state {
     TOPIC_LIVE
 };
 
+/* The frames of several events in a row, put together once: most subscriptions of a busy topic want the same
+ * ones. */
+struct run {
+    const struct rb_encoding *encoding;
+    uint64_t after, last; /* offsets: behind the one, up to and with the other */
+    struct rb_blob *blob; /* NULL: there is none */
+};
+
 struct rb_topic {
     struct rb_shard *shard;
     const struct rb_keep *keep;
@@ -41,6 +49,7 @@ struct rb_topic {
     bool is_settling; /* while the requests are told that it is live */
     uint64_t epoch;
     struct rb_topic_log log;
+    struct run run;          /* while subscriptions have something to take */
     struct rb_list subs;     /* started */
     struct rb_list requests; /* subscriptions that wait for the topic to be live */
     unsigned sub_count, ready_count;
@@ -91,6 +100,9 @@ void publication_arrived(struct rb_publication *publication, struct rb_position 
 void sub_begin(struct rb_sub_request *request); /* the topic is live */
 void sub_mark_ready(struct rb_sub *sub);
 void sub_found_cursor(struct rb_sub_request *request, bool is_known, struct rb_position position);
+
+/* run.c */
+void run_drop(struct rb_topic *topic);
 
 /* home.c */
 struct rb_topic *home_open(struct rb_shard *shard, rb_str name);

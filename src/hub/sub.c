@@ -14,7 +14,9 @@ static void unmark_ready(struct rb_sub *sub)
 {
     if (!sub->is_ready) return;
     sub->is_ready = false;
-    if (--sub->topic->ready_count == 0) topic_trim(sub->topic);
+    if (--sub->topic->ready_count > 0) return;
+    run_drop(sub->topic);
+    topic_trim(sub->topic);
 }
 
 /* ---- starting ---- */

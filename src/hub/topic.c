@@ -31,6 +31,7 @@ void topic_free(struct rb_topic *topic)
 {
     rb_map_remove(&topic->shard->topics, topic_name(topic));
     rb_timer_stop(&topic->upkeep);
+    run_drop(topic);
     rb_topic_log_fini(&topic->log);
     home_drop_cursors(topic);
     rb_free(topic);

@@ -29,15 +29,51 @@ uint64_t rb_loop_now_ms(struct rb_loop *loop)
 
 /* ---- mail ---- */
 
+/* A chain that ends with *last. */
+static void deliver(struct rb_loop *loop, struct rb_mail *first, struct rb_mail **last)
+{
+    pthread_mutex_lock(&loop->mail_lock);
+    bool was_empty = loop->mail_first == NULL;
+    *loop->mail_last = first;
+    loop->mail_last = last;
+    if (was_empty && !loop->is_ended) uv_async_send(&loop->wake);
+    pthread_mutex_unlock(&loop->mail_lock);
+}
+
+static void send_mail(struct rb_task *task)
+{
+    struct rb_loop *loop = RB_OUTER(task, struct rb_loop, send_mail);
+    for (unsigned i = 0; i < loop->outbox_count; i++) {
+        struct outbox *outbox = &loop->outboxes[i];
+        if (outbox->first) deliver(outbox->to, outbox->first, outbox->last);
+        outbox->first = NULL;
+        outbox->last = &outbox->first;
+    }
+}
+
+static struct outbox *outbox_to(struct rb_loop *from, struct rb_loop *to)
+{
+    for (unsigned i = 0; i < from->outbox_count; i++)
+        if (from->outboxes[i].to == to) return &from->outboxes[i];
+    if (from->outbox_count == OUTBOXES_MAX) return NULL;
+    struct outbox *outbox = &from->outboxes[from->outbox_count++];
+    *outbox = (struct outbox){.to = to, .last = &outbox->first};
+    return outbox;
+}
+
+/* Letters of one turn to another loop leave together at the turn's end: one lock and one wake-up, and what belongs together (a burst of
+ * events) is found together. */
 void rb_loop_post(struct rb_loop *loop, struct rb_mail *mail)
 {
     mail->next = NULL;
-    pthread_mutex_lock(&loop->mail_lock);
-    bool was_empty = loop->mail_first == NULL;
-    *loop->mail_last = mail;
-    loop->mail_last = &mail->next;
-    if (was_empty && !loop->is_ended) uv_async_send(&loop->wake);
-    pthread_mutex_unlock(&loop->mail_lock);
+    struct outbox *outbox = current && current != loop ? outbox_to(current, loop) : NULL;
+    if (!outbox) {
+        deliver(loop, mail, &mail->next);
+        return;
+    }
+    *outbox->last = mail;
+    outbox->last = &mail->next;
+    rb_loop_before_sleep(current, &current->send_mail);
 }
 
 /* False when there were none. */
@@ -261,6 +297,8 @@ struct rb_loop *rb_loop_new(const char *name)
     rb_list_init(&loop->tasks);
     rb_wheel_init(&loop->wheel, rb_clock_ms());
     loop->scratch = rb_alloc(RB_LOOP_SCRATCH_BYTES);
+    loop->send_mail.run = send_mail;
+    loop->outboxes = rb_new_array(struct outbox, OUTBOXES_MAX);
     loop->alarm_ms = UINT64_MAX;
 
     RB_CHECK(uv_async_init(&loop->uv, &loop->wake, on_wake) == 0);
@@ -320,6 +358,7 @@ void rb_loop_free(struct rb_loop *loop)
     rb_loop_end(loop);
     close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->mail_lock);
+    rb_free(loop->outboxes);
     rb_free(loop->scratch);
     rb_free(loop);
 }

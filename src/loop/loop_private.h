@@ -16,6 +16,14 @@ struct signal_handler {
     void *arg;
 };
 
+/* Letters to another loop, of this turn. */
+struct outbox {
+    struct rb_loop *to;
+    struct rb_mail *first, **last;
+};
+
+enum { OUTBOXES_MAX = 72 }; /* more loops than there can be */
+
 struct rb_loop {
     uv_loop_t uv;
     uv_async_t wake;
@@ -29,6 +37,9 @@ struct rb_loop {
     uint64_t now_ms; /* of this turn; 0 = not yet read */
     struct rb_wheel wheel;
     struct rb_list tasks;
+    struct rb_task send_mail;
+    struct outbox *outboxes;
+    unsigned outbox_count;
     char *scratch;
     char name[16];
     struct signal_handler signals[SIGNALS_MAX];

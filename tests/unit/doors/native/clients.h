@@ -161,12 +161,21 @@ static inline void expect_member(rb_str json, const char *key, const char *raw)
     rb_free(found);
 }
 
+/* "/v1/topics/a%2Fb/events?query" */
+static inline const char *topic_target(char target[300], const char *topic, const char *query)
+{
+    struct rb_buf coded = {0};
+    rb_url_encode(&coded, rb_str_of(topic));
+    snprintf(target, 300, "/v1/topics/%s/events%s", rb_buf_text(&coded), query);
+    rb_buf_fini(&coded);
+    return target;
+}
+
 /* Publishes as acme's back end; the position, or the positions, as raw JSON on the heap. */
 static inline char *publish(int loop, const char *topic, const char *body)
 {
     char target[300];
-    snprintf(target, sizeof target, "/v1/topics/%s/events", topic);
-    struct answer answer = http(loop, "POST", target, "acme-crm", "", body);
+    struct answer answer = http(loop, "POST", topic_target(target, topic, ""), "acme-crm", "", body);
     expect_status(&answer, 200);
     char *position = body[0] == '[' ? member(answer.body, "positions") : text_member(answer.body, "position");
     answer_fini(&answer);
@@ -249,7 +258,8 @@ static inline void stream_expect(struct stream *stream, const char *name, const 
     char wanted[200];
     const char *block = stream_next(stream);
     snprintf(wanted, sizeof wanted, "event: %s\ndata: %s\n", name, data);
-    if (!strstr(block, wanted) || strncmp(block, "id: ", 4) != 0) fail_msg("not \"%s\": \"%s\"", wanted, block);
+    if (!strstr(block, wanted) || strncmp(block, "id: ", 4) != 0)
+        fail_msg("not \"%s\": \"%s\"", wanted, block);
 }
 
 /* The id of the event read last; borrowed until the next. */
@@ -273,8 +283,8 @@ static inline void stream_close(struct stream *stream)
 struct ws {
     int fd;
     struct rb_ws_reader reader;
-    struct rb_buf in; /* read, not yet taken */
-    struct rb_buf text; /* the message read last */
+    struct rb_buf in;    /* read, not yet taken */
+    struct rb_buf text;  /* the message read last */
     uint16_t close_code; /* once it has closed */
     bool is_deaf;        /* answers no pings */
     unsigned pings;

@@ -1,5 +1,5 @@
-/* The native door with everything below it, in a directory of its own: two serving loops, each with a port, and
- * a jobs loop. Tests talk to it over blocking sockets. Time is the test clock's.
+/* The native door with everything below it, in a directory of its own: two serving loops, each with a port,
+ * and a jobs loop. Tests talk to it over blocking sockets. Time is the test clock's.
  *
  * Main programs give their arguments to rig_main, since workers are started through the test program. */
 #ifndef NATIVE_RIG_H
@@ -26,7 +26,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOPS = 2, PATIENCE_S = 30, PING_INTERVAL_MS = 25000, PING_TIMEOUT_MS = 20000, AUTH_TIMEOUT_MS = 10000 };
+enum {
+    LOOPS = 2,
+    PATIENCE_S = 30,
+    PING_INTERVAL_MS = 25000,
+    PING_TIMEOUT_MS = 20000,
+    AUTH_TIMEOUT_MS = 10000
+};
 enum { MESSAGE_MAX = 1024 * 1024, SUBSCRIPTIONS_MAX = 20, WAIT_MAX_MS = 60000 };
 
 struct serving {
@@ -128,8 +134,9 @@ static inline void open_jobs(void)
     static char quick_script[] = "echo working; echo '{\"progress\":50,\"title\":\"Half\"}'; "
                                  "printf result > \"$RINGBACK_OUT/result.txt\"";
     static char slow_script[] = "while :; do sleep 1; done", failing_script[] = "echo broken >&2; exit 3";
-    static char *const quick[] = {shell, run, quick_script, NULL}, *const slow[] = {shell, run, slow_script, NULL},
-                                                            *const failing[] = {shell, run, failing_script, NULL};
+    static char *const quick[] = {shell, run, quick_script, NULL},
+                       *const slow[] = {shell, run, slow_script, NULL},
+                       *const failing[] = {shell, run, failing_script, NULL};
     static struct rb_job_kind kinds[3];
     static const struct rb_job_kind common = {.command_count = 3,
                                               .timeout_ms = 3600000,

@@ -161,10 +161,11 @@ static void test_publish_and_subscribe(void **state)
         struct ws *ann = ws_open(0, "acme-ann"), *bob = ws_open(1, "acme-bob"), *crm = ws_open(1, "acme-crm");
         ws_subscribe(ann, topics[t], NULL);
         ws_subscribe(bob, topics[t], NULL);
-        ws_say(crm,
-               "{\"op\":\"publish\",\"id\":\"x\",\"topic\":\"%s\",\"name\":\"done\",\"data\": {\"b\" : 1.0e2} ,"
-               "\"final\":true}",
-               topics[t]);
+        ws_say(
+            crm,
+            "{\"op\":\"publish\",\"id\":\"x\",\"topic\":\"%s\",\"name\":\"done\",\"data\": {\"b\" : 1.0e2} ,"
+            "\"final\":true}",
+            topics[t]);
         ws_expect(crm, "\"ok\"", "\"x\"");
         char *position = text_member(ws_text(crm), "position");
         struct ws *const both[] = {ann, bob};
@@ -196,7 +197,8 @@ static void test_clients_do_not_publish(void **state)
     struct ws *ann = ws_open(0, "acme-ann");
     ws_say(ann, "{\"op\":\"publish\",\"id\":1,\"topic\":\"a\",\"name\":\"n\"}");
     ws_expect_error(ann, "1", "forbidden");
-    expect_problem(http(0, "POST", "/v1/topics/a/events", "acme-ann", "", "{\"name\":\"n\"}"), 403, "forbidden");
+    expect_problem(http(0, "POST", "/v1/topics/a/events", "acme-ann", "", "{\"name\":\"n\"}"), 403,
+                   "forbidden");
     ws_close(ann);
 }
 
@@ -229,21 +231,21 @@ static void test_tenants_are_apart(void **state)
 static void test_replay(void **state)
 {
     (void)state;
-    static const char *const topics[] = {"r", "durable%2Fr"}, *const names[] = {"r", "durable/r"};
+    static const char *const topics[] = {"r", "durable/r"};
     for (size_t t = 0; t < RB_COUNT(topics); t++) {
         for (unsigned i = 1; i <= 3; i++) publish_number(0, topics[t], i);
         for (int loop = 0; loop < LOOPS; loop++) {
             struct ws *ws = ws_open(loop, "acme-ann");
-            ws_subscribe(ws, names[t], "start");
-            ws_expect_event(ws, names[t], "1");
-            ws_expect_event(ws, names[t], "2");
+            ws_subscribe(ws, topics[t], "start");
+            ws_expect_event(ws, topics[t], "1");
+            ws_expect_event(ws, topics[t], "2");
             char *position = text_member(ws_text(ws), "position");
-            ws_expect_event(ws, names[t], "3");
+            ws_expect_event(ws, topics[t], "3");
             ws_close(ws);
             ws = ws_open(1 - loop, "acme-ann");
-            ws_subscribe(ws, names[t], position);
+            ws_subscribe(ws, topics[t], position);
             expect_member(ws_text(ws), "op", "\"ok\"");
-            ws_expect_event(ws, names[t], "3");
+            ws_expect_event(ws, topics[t], "3");
             ws_close(ws);
             rb_free(position);
         }
@@ -253,9 +255,9 @@ static void test_replay(void **state)
 static void test_gap(void **state)
 {
     (void)state;
-    char *first = publish(0, "last%2Fg", "{\"name\":\"n\",\"data\":1}");
-    rb_free(publish(0, "last%2Fg", "{\"name\":\"n\",\"data\":2}"));
-    char *third = publish(0, "last%2Fg", "{\"name\":\"n\",\"data\":3}");
+    char *first = publish(0, "last/g", "{\"name\":\"n\",\"data\":1}");
+    rb_free(publish(0, "last/g", "{\"name\":\"n\",\"data\":2}"));
+    char *third = publish(0, "last/g", "{\"name\":\"n\",\"data\":3}");
     const char *const afters[] = {first, "123:4"};
     for (int i = 0; i < 4; i++) {
         struct ws *ws = ws_open(i % 2, "acme-ann");
@@ -329,11 +331,19 @@ static void test_echo(void **state)
 static int tests(void)
 {
     const struct CMUnitTest table[] = {
-        ON_A_RIG(test_auth_by_header),        ON_A_RIG(test_auth_by_message), ON_A_RIG(test_auth_timeout),
-        ON_A_RIG(test_origin),                ON_A_RIG(test_bad_messages),    ON_A_RIG(test_subscribing),
-        ON_A_RIG(test_publish_and_subscribe), ON_A_RIG(test_clients_do_not_publish),
-        ON_A_RIG(test_tenants_are_apart),     ON_A_RIG(test_replay),          ON_A_RIG(test_gap),
-        ON_A_RIG(test_ping),                  ON_A_RIG(test_echo),
+        ON_A_RIG(test_auth_by_header),
+        ON_A_RIG(test_auth_by_message),
+        ON_A_RIG(test_auth_timeout),
+        ON_A_RIG(test_origin),
+        ON_A_RIG(test_bad_messages),
+        ON_A_RIG(test_subscribing),
+        ON_A_RIG(test_publish_and_subscribe),
+        ON_A_RIG(test_clients_do_not_publish),
+        ON_A_RIG(test_tenants_are_apart),
+        ON_A_RIG(test_replay),
+        ON_A_RIG(test_gap),
+        ON_A_RIG(test_ping),
+        ON_A_RIG(test_echo),
     };
     return cmocka_run_group_tests(table, NULL, NULL);
 }
