@@ -94,6 +94,7 @@ static const struct command {
     {"serve", "run it with a configuration file", rb_serve_main},
     {"check", "say what is wrong with a configuration file", rb_check_main},
     {"token", "create, list or revoke tokens", rb_token_main},
+    {"bench", "measure this server on this machine", rb_bench_main},
     {"options", "print the reference of the configuration (Markdown)", print_options},
     {"reasons", "print the table of reasons (Markdown)", print_reasons},
     {"version", "print the version", print_version},

@@ -47,7 +47,7 @@ struct rb_conn_sub *rb_conn_subscribe(struct rb_conn *conn, rb_str topic, rb_str
                                       uint64_t request)
 {
     if (rb_conn_find(conn, topic)) return NULL;
-    struct rb_conn_sub *sub = rb_new(struct rb_conn_sub);
+    struct rb_conn_sub *sub = rb_alloc(conn->ops->sub_bytes ? conn->ops->sub_bytes : sizeof *sub);
     sub->conn = conn;
     sub->encoding = encoding;
     sub->request = request;

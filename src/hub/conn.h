@@ -13,6 +13,8 @@ struct rb_conn;
 struct rb_conn_sub;
 
 struct rb_conn_ops {
+    size_t sub_bytes; /* of the door's struct that begins with a struct rb_conn_sub, zeroed at the start; 0:
+                         just that */
     /* Something is to be taken: have the transport call rb_conn_pull before the loop sleeps. Only to be
      * noted. */
     void (*want_output)(struct rb_conn *conn);
@@ -41,9 +43,7 @@ struct rb_conn_sub {
     struct rb_sub sub;
     struct rb_conn *conn;
     const struct rb_encoding *encoding;
-    /* The door's: what asked for it; where it started; a cursor to confirm when a sign of life comes, and the
-     * last one confirmed. */
-    uint64_t request, start, mark, confirmed;
+    uint64_t request; /* the door's: what asked for it */
 };
 
 void rb_conn_init(struct rb_conn *conn, struct rb_hub *hub, const struct rb_conn_ops *ops);

@@ -100,11 +100,13 @@ struct rb_sub {
     rb_str client;          /* for audiences and named cursors; borrowed from the owner */
     uint64_t cursor;        /* offset of the last event taken or passed over */
     struct rb_list topic_node;
-    struct rb_list owner_node;      /* the owner's */
-    struct rb_list pending_node;    /* the owner's */
-    struct rb_sub_request *request; /* while it waits for its start */
-    struct rb_position gap_after;   /* while has_gap */
-    bool is_started, is_ready, has_gap;
+    struct rb_list owner_node;   /* the owner's */
+    struct rb_list pending_node; /* the owner's */
+    union {
+        struct rb_sub_request *request; /* until it is started */
+        struct rb_position *gap_after;  /* then: what is told with the next take; NULL: nothing */
+    };
+    bool is_started, is_ready, is_gap_told;
 };
 
 /* On a loop with a shard. sub is zeroed but for client. */
@@ -117,8 +119,9 @@ struct rb_position rb_sub_position(const struct rb_sub *sub);
 
 enum rb_take { RB_TAKE_NOTHING, RB_TAKE_EVENT, RB_TAKE_GAP };
 /* The next event after the cursor, which moves. The entry is borrowed until the loop's next call into the
- * hub. With GAP: events between sub->gap_after and rb_sub_position are lost; taking goes on behind them. */
+ * hub. With GAP: events between rb_sub_gap_after and rb_sub_position are lost; taking goes on behind them. */
 enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry);
+struct rb_position rb_sub_gap_after(const struct rb_sub *sub); /* after GAP, until the next take */
 
 /* Remembers durably, for RB_START_NAMED, that the subscription's client has got all up to this offset. */
 void rb_sub_confirm(struct rb_sub *sub, uint64_t offset);

@@ -65,7 +65,7 @@ static bool has_several(const struct rb_sub *sub)
 struct rb_blob *rb_sub_take_run(struct rb_sub *sub, const struct rb_encoding *encoding)
 {
     struct rb_topic *topic = sub->topic;
-    if (topic->sub_count < RUN_SUBS_MIN || sub->has_gap || sub->cursor < topic->log.trimmed_to ||
+    if (topic->sub_count < RUN_SUBS_MIN || sub->gap_after || sub->cursor < topic->log.trimmed_to ||
         !has_several(sub))
         return NULL;
     struct run *run = &topic->run;

@@ -21,26 +21,38 @@ static void unmark_ready(struct rb_sub *sub)
 
 /* ---- starting ---- */
 
-static void place_cursor(struct rb_sub *sub, const struct rb_start *start)
+/* True when what the start asks for cannot be continued: there is a gap. */
+static bool place_cursor(struct rb_sub *sub, const struct rb_start *start)
 {
     struct rb_topic *topic = sub->topic;
     struct rb_topic_log *log = &topic->log;
     switch (start->at) {
-    case RB_START_NOW: sub->cursor = log->last_offset; return;
-    case RB_START_OLDEST: sub->cursor = log->trimmed_to; return;
+    case RB_START_NOW: sub->cursor = log->last_offset; return false;
+    case RB_START_OLDEST: sub->cursor = log->trimmed_to; return false;
     case RB_START_SINCE:
-    case RB_START_NAMED: sub->cursor = rb_topic_log_since(log, start->since_ms); return;
+    case RB_START_NAMED: sub->cursor = rb_topic_log_since(log, start->since_ms); return false;
     case RB_START_AFTER: break;
     }
     if (start->position.epoch != topic->epoch) {
-        sub->has_gap = true;
-        sub->gap_after = start->position;
         sub->cursor = log->trimmed_to;
-        return;
+        return true;
     }
     /* Beyond the end: transient events were seen that a restart has forgotten. Nothing that counts is
      * missing. */
     sub->cursor = start->position.offset < log->last_offset ? start->position.offset : log->last_offset;
+    return false;
+}
+
+static void note_gap(struct rb_sub *sub, struct rb_position after)
+{
+    sub->gap_after = rb_new(struct rb_position);
+    *sub->gap_after = after;
+}
+
+static void forget_gap(struct rb_sub *sub)
+{
+    rb_free(sub->gap_after);
+    sub->gap_after = NULL;
 }
 
 void sub_begin(struct rb_sub_request *request)
@@ -48,13 +60,14 @@ void sub_begin(struct rb_sub_request *request)
     struct rb_sub *sub = request->sub;
     struct rb_topic *topic = sub->topic;
     topic_trim(topic); /* what is too old by now */
-    place_cursor(sub, &request->start);
-    sub->request = NULL;
+    bool has_gap = place_cursor(sub, &request->start);
     sub->is_started = true;
+    sub->gap_after = NULL;
+    if (has_gap) note_gap(sub, request->start.position);
     rb_free(request);
     rb_list_push_back(&topic->subs, &sub->topic_node);
     topic->sub_count++;
-    if (sub->has_gap || sub->cursor < topic->log.last_offset || sub->cursor < topic->log.trimmed_to)
+    if (has_gap || sub->cursor < topic->log.last_offset || sub->cursor < topic->log.trimmed_to)
         sub_mark_ready(sub);
     sub->ops->on_started(sub);
 }
@@ -103,7 +116,7 @@ void rb_sub_stop(struct rb_sub *sub)
 {
     struct rb_topic *topic = sub->topic;
     if (!topic) return;
-    if (sub->request) {
+    if (!sub->is_started) {
         struct rb_sub_request *request = sub->request;
         rb_loop_forget_task(&request->task);
         rb_list_remove(&request->node);
@@ -113,6 +126,7 @@ void rb_sub_stop(struct rb_sub *sub)
             rb_free(request);
     }
     if (sub->is_started) {
+        forget_gap(sub);
         unmark_ready(sub);
         rb_list_remove(&sub->topic_node);
         topic->sub_count--;
@@ -135,18 +149,29 @@ struct rb_position rb_sub_position(const struct rb_sub *sub)
     return (struct rb_position){sub->topic->epoch, sub->cursor};
 }
 
+struct rb_position rb_sub_gap_after(const struct rb_sub *sub)
+{
+    return *sub->gap_after;
+}
+
+/* A gap is told once; what is known of it stays until the next take. */
+static bool take_gap(struct rb_sub *sub)
+{
+    struct rb_topic_log *log = &sub->topic->log;
+    bool is_told = sub->gap_after && sub->is_gap_told;
+    if (is_told) forget_gap(sub);
+    if (sub->cursor < log->trimmed_to) {
+        if (!sub->gap_after) note_gap(sub, rb_sub_position(sub));
+        sub->cursor = log->trimmed_to;
+    }
+    sub->is_gap_told = sub->gap_after != NULL;
+    return sub->is_gap_told;
+}
+
 enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry)
 {
     struct rb_topic_log *log = &sub->topic->log;
-    if (sub->cursor < log->trimmed_to) {
-        if (!sub->has_gap) sub->gap_after = rb_sub_position(sub);
-        sub->has_gap = true;
-        sub->cursor = log->trimmed_to;
-    }
-    if (sub->has_gap) {
-        sub->has_gap = false;
-        return RB_TAKE_GAP;
-    }
+    if (take_gap(sub)) return RB_TAKE_GAP;
     struct rb_log_entry *entry;
     while ((entry = rb_topic_log_after(log, sub->cursor)) != NULL) {
         sub->cursor = entry->event->offset;

@@ -53,7 +53,7 @@ static void answer(struct page *page)
 
 static void note_gap(struct page *page)
 {
-    if (!page->has_gap) page->gap_after = page->watcher.sub.gap_after;
+    if (!page->has_gap) page->gap_after = rb_sub_gap_after(&page->watcher.sub);
     page->gap_next = rb_sub_position(&page->watcher.sub);
     page->has_gap = true;
 }

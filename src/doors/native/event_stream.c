@@ -53,7 +53,7 @@ static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
     struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
     struct rb_blob *frame =
-        stream_gap_frame(stream->sse.is_chunked, sub->sub.gap_after, rb_sub_position(&sub->sub));
+        stream_gap_frame(stream->sse.is_chunked, rb_sub_gap_after(&sub->sub), rb_sub_position(&sub->sub));
     if (!frame) end_later(stream, RB_OUT_OF_MEMORY);
     return frame;
 }

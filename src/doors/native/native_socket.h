@@ -17,7 +17,6 @@ enum native_socket_state {
 enum { SOCKET_REPLIES_MAX = 256 };
 
 struct native_socket {
-    uint32_t magic;
     uint8_t state;    /* enum native_socket_state */
     uint8_t lost_why; /* rb_err with which it is to be closed from outside a pull */
     uint16_t reply_count;
@@ -25,12 +24,14 @@ struct native_socket {
     struct rb_native *door;
     struct rb_socket socket;
     struct rb_conn conn;
-    struct rb_list node;    /* in the loop's sockets */
-    struct rb_list replies; /* struct reply: publications under way */
-    struct rb_timer timer;  /* what the state waits for */
+    struct rb_list node;   /* in the loop's sockets */
+    struct reply *replies; /* publications under way */
+    struct rb_timer timer; /* what the state waits for */
     struct rb_identity *identity;
     struct socket_check *check; /* while CHECKING */
 };
+
+_Static_assert(sizeof(struct native_socket) <= 296, "idle sockets are many");
 
 /* socket.c */
 struct rb_loop *socket_loop(struct native_socket *native);

@@ -12,10 +12,9 @@ static rb_str unquoted(rb_str value)
 /* "wait=10"; what follows a semicolon are parameters that say nothing to us. */
 static bool read_wait(rb_str preference, uint64_t *out_seconds)
 {
-    rb_str name;
-    rb_str_split(&preference, ';', &preference);
-    rb_str value = preference;
-    rb_str_split(&value, '=', &name);
+    rb_str value = RB_STR_NONE, name;
+    rb_str_split(&preference, ';', &value);
+    if (!rb_str_split(&value, '=', &name) || !value.p) return false;
     return rb_str_ieq(rb_str_trim(name), RB_STR("wait")) &&
            rb_str_u64(unquoted(rb_str_trim(value)), UINT32_MAX, out_seconds);
 }

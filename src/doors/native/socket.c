@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { SOCKET_MAGIC = 0x4e535754, BACKLOG_BYTES_MAX = 64 * 1024 };
+enum { BACKLOG_BYTES_MAX = 64 * 1024 };
 
 struct socket_check {
     struct rb_auth_check *check;
@@ -19,8 +19,7 @@ struct socket_check {
 
 static struct native_socket *native_of(struct rb_socket *socket)
 {
-    struct native_socket *native = RB_OUTER(socket, struct native_socket, socket);
-    return RB_RECOVER(struct native_socket, native, SOCKET_MAGIC);
+    return RB_OUTER(socket, struct native_socket, socket);
 }
 
 struct rb_loop *socket_loop(struct native_socket *native)
@@ -193,8 +192,8 @@ static void on_lost(struct rb_conn *conn)
 
 static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
-    struct rb_blob *frame =
-        socket_gap_frame(rb_sub_topic_name(&sub->sub), sub->sub.gap_after, rb_sub_position(&sub->sub));
+    struct rb_blob *frame = socket_gap_frame(rb_sub_topic_name(&sub->sub), rb_sub_gap_after(&sub->sub),
+                                             rb_sub_position(&sub->sub));
     if (!frame) on_lost(conn);
     return frame;
 }
@@ -237,7 +236,6 @@ static void on_closed(struct rb_socket *socket, rb_err why, bool is_clean)
     socket_forget_requests(native);
     rb_conn_fini(&native->conn);
     rb_free(native->identity);
-    native->magic = 0;
     rb_free(native);
 }
 
@@ -255,10 +253,8 @@ void handle_socket(struct errand *errand)
         return;
     }
     struct native_socket *native = rb_new(struct native_socket);
-    native->magic = SOCKET_MAGIC;
     native->door = door;
     native->identity = errand->who ? rb_identity_copy(errand->who) : NULL;
-    rb_list_init(&native->replies);
     rb_conn_init(&native->conn, door->setup.hub, &conn_ops);
     native->heard_ms = (uint32_t)rb_loop_now_ms(here->loop);
     native->state = native->identity ? SOCKET_OPEN : SOCKET_NEW;

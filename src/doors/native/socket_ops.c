@@ -191,18 +191,36 @@ static void handle_unsubscribe(struct message *message)
 
 /* A publication under way. Outlives its socket. */
 struct reply {
-    struct rb_list node;
+    struct reply *next, **link;   /* link: what points here */
     struct native_socket *native; /* NULL: it is gone */
     char *id;
 };
+
+static struct reply *reply_new(struct native_socket *native, rb_str id)
+{
+    struct reply *reply = rb_new(struct reply);
+    *reply = (struct reply){
+        .next = native->replies, .link = &native->replies, .native = native, .id = keep_id(id)};
+    if (reply->next) reply->next->link = &reply->next;
+    native->replies = reply;
+    native->reply_count++;
+    return reply;
+}
+
+static void reply_part(struct reply *reply)
+{
+    reply->native->reply_count--;
+    reply->native = NULL;
+    *reply->link = reply->next;
+    if (reply->next) reply->next->link = reply->link;
+}
 
 static void on_published(struct rb_publication *publication)
 {
     struct reply *reply = publication->arg;
     struct native_socket *native = reply->native;
     if (native) {
-        rb_list_remove(&reply->node);
-        native->reply_count--;
+        reply_part(reply);
         if (publication->err)
             reply_error(native, rb_str_of(reply->id), publication->err, NULL);
         else
@@ -233,11 +251,7 @@ static void handle_publish_op(struct message *message)
         refuse(message, err, detail);
         return;
     }
-    struct reply *reply = rb_new(struct reply);
-    reply->native = native;
-    reply->id = keep_id(message->id);
-    rb_list_push_back(&native->replies, &reply->node);
-    native->reply_count++;
+    struct reply *reply = reply_new(native, message->id);
     socket_set_reading(native);
     rb_publication_send(
         rb_publication_new(native->door->setup.hub, topic, &spec, socket_loop(native), on_published, reply));
@@ -245,12 +259,7 @@ static void handle_publish_op(struct message *message)
 
 void socket_forget_requests(struct native_socket *native)
 {
-    RB_LIST_EACH(node, &native->replies)
-    {
-        struct reply *reply = RB_OUTER(node, struct reply, node);
-        reply->native = NULL;
-        rb_list_remove(node);
-    }
+    while (native->replies) reply_part(native->replies);
     RB_LIST_EACH(node, &native->conn.subs)
     {
         rb_free(take_request_id(RB_OUTER(node, struct rb_conn_sub, sub.owner_node)));

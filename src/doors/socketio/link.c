@@ -49,12 +49,17 @@ void link_close(struct sio_link *link, rb_err why)
 
 /* ---- confirming ---- */
 
+static struct room_sub *room_of(struct rb_list *owner_node)
+{
+    return RB_OUTER(owner_node, struct room_sub, base.sub.owner_node);
+}
+
 static void mark_cursors(struct sio_link *link)
 {
     RB_LIST_EACH(node, &link->conn.subs)
     {
-        struct rb_conn_sub *sub = RB_OUTER(node, struct rb_conn_sub, sub.owner_node);
-        if (sub->sub.is_started) sub->mark = sub->sub.cursor;
+        struct room_sub *room = room_of(node);
+        if (room->base.sub.is_started) room->mark = room->base.sub.cursor;
     }
 }
 
@@ -62,9 +67,10 @@ static void confirm_marks(struct sio_link *link)
 {
     RB_LIST_EACH(node, &link->conn.subs)
     {
-        struct rb_conn_sub *sub = RB_OUTER(node, struct rb_conn_sub, sub.owner_node);
-        if (sub->mark > sub->confirmed) rb_sub_confirm(&sub->sub, sub->mark);
-        if (sub->mark > sub->confirmed) sub->confirmed = sub->mark;
+        struct room_sub *room = room_of(node);
+        if (room->mark <= room->confirmed) continue;
+        rb_sub_confirm(&room->base.sub, room->mark);
+        room->confirmed = room->mark;
     }
 }
 
@@ -186,7 +192,8 @@ static void want_output(struct rb_conn *conn)
 static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
     (void)conn;
-    sub->start = sub->confirmed = sub->mark = sub->sub.cursor;
+    struct room_sub *room = RB_OUTER(sub, struct room_sub, base);
+    room->start = room->confirmed = room->mark = sub->sub.cursor;
 }
 
 static void on_failure(struct rb_task *task)
@@ -209,7 +216,8 @@ static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
     struct sio_link *link = RB_OUTER(conn, struct sio_link, conn);
     RB_LOG_WARN("socketio.gap", RB_KV("topic", rb_sub_topic_name(&sub->sub)),
                 RB_KV("client", sub->sub.client));
-    if (sub->sub.gap_after.offset != sub->start) fail_later(link, RB_GAP);
+    if (rb_sub_gap_after(&sub->sub).offset != RB_OUTER(sub, struct room_sub, base)->start)
+        fail_later(link, RB_GAP);
     return NULL;
 }
 
@@ -218,8 +226,11 @@ static void on_lost(struct rb_conn *conn)
     fail_later(RB_OUTER(conn, struct sio_link, conn), RB_OUT_OF_MEMORY);
 }
 
-static const struct rb_conn_ops conn_ops = {
-    .want_output = want_output, .on_subscribed = on_subscribed, .on_gap = on_gap, .on_lost = on_lost};
+static const struct rb_conn_ops conn_ops = {.sub_bytes = sizeof(struct room_sub),
+                                            .want_output = want_output,
+                                            .on_subscribed = on_subscribed,
+                                            .on_gap = on_gap,
+                                            .on_lost = on_lost};
 
 /* ---- life ---- */
 

@@ -42,6 +42,14 @@ struct sio_space {
     char sid[SID_CHARACTERS + 1];
 };
 
+/* A room joined: how far its client is known to have got. */
+struct room_sub {
+    struct rb_conn_sub base;
+    uint64_t start;     /* cursor at the start */
+    uint64_t mark;      /* cursor when the last ping went out */
+    uint64_t confirmed; /* the last one confirmed */
+};
+
 enum link_state {
     LINK_IDLE,       /* between a pong and the next ping */
     LINK_WANTS_PONG, /* a ping is out */

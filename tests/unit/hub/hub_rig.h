@@ -230,7 +230,7 @@ static void listener_take(struct listener *listener)
         listener->last = rb_sub_position(&listener->watcher.sub);
         if (taken == RB_TAKE_GAP) {
             listener->gaps++;
-            listener->gap_after = listener->watcher.sub.gap_after;
+            listener->gap_after = rb_sub_gap_after(&listener->watcher.sub);
             listener->gap_next = listener->last;
             rb_buf_add_text(&listener->got, "G ");
             continue;

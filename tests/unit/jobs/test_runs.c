@@ -2,6 +2,7 @@
 #include "jobs_rig.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 static void a_job_runs_and_leaves_a_result(void **state)
 {
@@ -97,14 +98,17 @@ static void limits_are_set(void **state)
 {
     (void)state;
     struct rb_job_kind *kind =
-        rig_kind("limits", "(ulimit -n; ulimit -v; ulimit -c; ps -o pgid= -p $$ | tr -d ' '; "
-                           "echo $$) > $RINGBACK_OUT/l");
+        rig_kind("limits", "(ulimit -n; ulimit -v; ulimit -c; ulimit -f) > $RINGBACK_OUT/limits");
     kind->open_files_max = 77;
     kind->memory_bytes_max = 512 * 1024 * 1024;
+    kind->result_bytes_max = 1024 * 1024 - 1; /* one byte more can be written, to be noticed */
+    struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY}, before;
+    assert_int_equal(getrlimit(RLIMIT_CORE, &before), 0);
+    setrlimit(RLIMIT_CORE, &core); /* where it is allowed */
     rig_open();
-    rb_str text = rig_result(rig_end(rig_start("limits", "{}"), NULL));
-    assert_true(rb_str_starts(text, RB_STR("77\n524288\n0\n")));
+    assert_str(rig_result(rig_end(rig_start("limits", "{}"), NULL)), "77\n524288\n0\n2048\n");
     rig_close();
+    setrlimit(RLIMIT_CORE, &before);
 }
 
 static void failures_have_a_reason_and_a_message(void **state)
@@ -201,10 +205,10 @@ static void too_large_results_fail(void **state)
 static void floods_are_survived(void **state)
 {
     (void)state;
-    struct rb_job_kind *kind =
-        rig_kind("flood",
-                 "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); echo \"{\\\"progress\\\":$i}\"; echo line $i; "
-                 "done; echo '{\"progress\":99}'");
+    struct rb_job_kind *kind = rig_kind(
+        "flood",
+        "i=0; while [ $i -lt 50000 ]; do i=$((i+1)); echo \"{\\\"progress\\\":$((i % 90))}\"; echo line $i; "
+        "done; echo '{\"progress\":99}'");
     kind->log_bytes_max = 1000;
     rig_open();
     struct seen *seen;

@@ -34,7 +34,9 @@ static inline void client_send(int fd, rb_str bytes)
 static inline bool client_read(int fd, struct rb_buf *in)
 {
     char bytes[65536];
-    ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+    ssize_t n;
+    do n = recv(fd, bytes, sizeof bytes, 0);
+    while (n < 0 && errno == EINTR);
     if (n < 0 && errno == ECONNRESET) return false;
     if (n < 0) fail_msg("no answer: %s", strerror(errno));
     rb_buf_add(in, bytes, (size_t)n);

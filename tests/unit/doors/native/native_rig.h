@@ -291,14 +291,12 @@ static inline void wait_for_streams(struct serving *serving, unsigned wanted)
 
 static void on_jobs_stopped(void *arg)
 {
-    (void)arg;
-    rb_loop_stop(rig.jobs_loop);
+    sem_post(arg);
 }
 
-static void act_stop_jobs(void *arg)
+static void act_stop_jobs(void *stopped)
 {
-    (void)arg;
-    rb_jobs_stop(rig.jobs, on_jobs_stopped, NULL);
+    rb_jobs_stop(rig.jobs, on_jobs_stopped, stopped);
 }
 
 /* Several times, since what one loop's end leads to may go to another. */
@@ -313,12 +311,16 @@ static inline void end_loops(void)
 static inline void rig_close(void)
 {
     for (int i = 0; i < LOOPS; i++) on(rig.loops[i], act_close_listener, &rig.servings[i]);
-    on(rig.jobs_loop, act_stop_jobs, NULL);
-    pthread_join(rig.jobs_thread, NULL);
+    sem_t stopped;
+    sem_init(&stopped, 0, 0);
+    on(rig.jobs_loop, act_stop_jobs, &stopped);
+    wait_for(&stopped); /* from then on it only answers */
     for (int i = 0; i < LOOPS; i++) on(rig.loops[i], act_close_all, NULL);
     for (int i = 0; i < LOOPS; i++) wait_for_streams(&rig.servings[i], 0);
     for (int i = 0; i < LOOPS; i++) rb_loop_stop(rig.loops[i]);
     for (int i = 0; i < LOOPS; i++) pthread_join(rig.servings[i].thread, NULL);
+    rb_loop_stop(rig.jobs_loop);
+    pthread_join(rig.jobs_thread, NULL);
     end_loops();
     rb_store_close(rig.store);
     end_loops();
