@@ -187,6 +187,7 @@ static void on_lost(struct rb_conn *conn)
 {
     struct native_socket *native = RB_OUTER(conn, struct native_socket, conn);
     native->lost_why = RB_OUT_OF_MEMORY;
+    if (native->state == SOCKET_WANTS_PONG) native->state = SOCKET_OPEN; /* no sign of life moves the timer */
     rb_timer_start(socket_loop(native), &native->timer, 0, on_lost_due);
 }
 

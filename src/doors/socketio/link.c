@@ -176,7 +176,7 @@ static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_st
     if (link->state == LINK_CLOSING) return;
     if (opcode == RB_WS_BINARY)
         link_close(link, RB_PROTOCOL_ERROR); /* no binary event was announced */
-    else if (link->checking && !rb_str_eq(payload, RB_STR("3")))
+    else if (link->state == LINK_OPENING || (link->checking && !rb_str_eq(payload, RB_STR("3"))))
         put_into_backlog(link, payload);
     else
         handle_packet(link, payload);
@@ -305,4 +305,5 @@ void link_open(struct rb_request *request, struct rb_sio_door *door)
     send_open(link);
     rest(link);
     rb_timer_start(loop_of(link), &link->connect_timeout, door->setup.connect_timeout_ms, on_nobody_joined);
+    if (link->backlog.n > 0) link_replay(link);
 }

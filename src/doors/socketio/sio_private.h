@@ -51,6 +51,7 @@ struct room_sub {
 };
 
 enum link_state {
+    LINK_OPENING,    /* until the open packet is out: what came together with the request waits */
     LINK_IDLE,       /* between a pong and the next ping */
     LINK_WANTS_PONG, /* a ping is out */
     LINK_CLOSING
