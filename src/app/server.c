@@ -47,6 +47,7 @@ struct rb_server {
     struct serving servings[LOOPS_MAX];
     unsigned loop_count;
     uint16_t port;
+    bool is_running;
     _Atomic bool is_stopping;
     _Atomic unsigned open_servings;
     struct rb_mail all_closed; /* to the jobs loop: the last serving loop has ended */
@@ -206,6 +207,8 @@ static void open_servings(struct rb_server *server)
     }
 }
 
+static void on_signal(void *arg, int number);
+
 bool rb_server_open(const struct rb_server_setup *setup, struct rb_server **out_server, struct rb_buf *why)
 {
     struct rb_server *server = rb_new(struct rb_server);
@@ -228,6 +231,9 @@ bool rb_server_open(const struct rb_server_setup *setup, struct rb_server **out_
         return false;
     }
     open_servings(server);
+    /* Already here: whoever is told that the server is there may end it at once. */
+    rb_loop_on_signal(server->jobs_loop, SIGINT, on_signal, server);
+    rb_loop_on_signal(server->jobs_loop, SIGTERM, on_signal, server);
     *out_server = server;
     return true;
 }
@@ -300,7 +306,7 @@ static void on_jobs_stopped(void *arg)
 static void on_signal(void *arg, int number)
 {
     struct rb_server *server = arg;
-    if (atomic_exchange(&server->is_stopping, true)) return;
+    if (!server->is_running || atomic_exchange(&server->is_stopping, true)) return;
     RB_LOG_INFO("server.stopping", RB_KV_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     for (unsigned i = 0; i < server->loop_count; i++) {
         server->servings[i].drain_mail.run = on_drain;
@@ -321,14 +327,14 @@ static void *serve(void *arg)
 void rb_server_run(struct rb_server *server)
 {
     atomic_store(&server->open_servings, server->loop_count);
-    rb_loop_on_signal(server->jobs_loop, SIGINT, on_signal, server);
-    rb_loop_on_signal(server->jobs_loop, SIGTERM, on_signal, server);
+    server->is_running = true;
     for (unsigned i = 0; i < server->loop_count; i++) {
         struct serving *serving = &server->servings[i];
         RB_CHECK(pthread_create(&serving->thread, NULL, serve, serving) == 0);
         serving->has_thread = true;
     }
     rb_loop_run(server->jobs_loop);
+    server->is_running = false;
     for (unsigned i = 0; i < server->loop_count; i++) pthread_join(server->servings[i].thread, NULL);
     RB_LOG_INFO("server.stopped");
 }

@@ -16,7 +16,8 @@ struct request {
 
 static int fail(const char *what, rb_str detail)
 {
-    fprintf(stderr, "ringback token: %s%s%.*s\n", what, detail.n ? ": " : "", (int)detail.n, detail.n ? detail.p : "");
+    fprintf(stderr, "ringback token: %s%s%.*s\n", what, detail.n ? ": " : "", (int)detail.n,
+            detail.n ? detail.p : "");
     return RB_EXIT_FAILED;
 }
 

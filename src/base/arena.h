@@ -1,5 +1,6 @@
-/* Memory of one request: many small pieces, freed together. Aborts when the system has no memory left; what peers decide
- * the size of has been limited before it comes here. Zeroed storage is an empty arena. One owner, one thread. */
+/* Memory of one request: many small pieces, freed together. Aborts when the system has no memory left; what
+ * peers decide the size of has been limited before it comes here. Zeroed storage is an empty arena. One
+ * owner, one thread. */
 #ifndef RB_BASE_ARENA_H
 #define RB_BASE_ARENA_H
 

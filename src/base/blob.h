@@ -14,10 +14,10 @@ struct rb_blob {
     char p[];
 };
 
-struct rb_blob *rb_blob_new(size_t bytes);     /* to be filled; one reference; NULL when memory is out */
-struct rb_blob *rb_blob_copy(rb_str s);        /* NULL when memory is out */
+struct rb_blob *rb_blob_new(size_t bytes); /* to be filled; one reference; NULL when memory is out */
+struct rb_blob *rb_blob_copy(rb_str s);    /* NULL when memory is out */
 struct rb_blob *rb_blob_ref(struct rb_blob *blob);
-void rb_blob_unref(struct rb_blob *blob);      /* NULL is fine */
+void rb_blob_unref(struct rb_blob *blob); /* NULL is fine */
 
 static inline rb_str rb_blob_str(const struct rb_blob *blob)
 {

@@ -1,7 +1,9 @@
-/* A byte buffer that grows. Appending never fails half-way: when memory is out or `limit` would be passed, the buffer turns
- * `failed`, keeps what it has and ignores further appends, so that a writer checks once, at the end.
+/* A byte buffer that grows. Appending never fails half-way: when memory is out or `limit` would be passed,
+ * the buffer turns `failed`, keeps what it has and ignores further appends, so that a writer checks once, at
+ * the end.
  *
- * Zeroed storage is an empty buffer without a limit. `fini` frees it; safe on a zeroed one. One owner, any thread. */
+ * Zeroed storage is an empty buffer without a limit. `fini` frees it; safe on a zeroed one. One owner, any
+ * thread. */
 #ifndef RB_BASE_BUF_H
 #define RB_BASE_BUF_H
 
@@ -32,7 +34,8 @@ void rb_buf_add_fmt(struct rb_buf *buf, const char *format, ...) __attribute__((
 void rb_buf_drop_front(struct rb_buf *buf, size_t n); /* moves the rest down; n <= buf->n */
 
 rb_str rb_buf_str(const struct rb_buf *buf); /* valid until the next change */
-const char *rb_buf_text(struct rb_buf *buf); /* zero-terminated view, valid until the next change; "" when failed */
-char *rb_buf_take(struct rb_buf *buf);       /* zero-terminated; the caller frees it; the buffer is empty again */
+const char *
+rb_buf_text(struct rb_buf *buf);       /* zero-terminated view, valid until the next change; "" when failed */
+char *rb_buf_take(struct rb_buf *buf); /* zero-terminated; the caller frees it; the buffer is empty again */
 
 #endif

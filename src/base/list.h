@@ -68,7 +68,8 @@ static inline void rb_list_move_all(struct rb_list *to, struct rb_list *from)
 }
 
 /* The body may remove `it` itself, and nothing else. */
-#define RB_LIST_EACH(it, head)                                                                                         \
-    for (struct rb_list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define RB_LIST_EACH(it, head)                                                                               \
+    for (struct rb_list *it = (head)->next, *it##_next = it->next; it != (head);                             \
+         it = it##_next, it##_next = it->next)
 
 #endif

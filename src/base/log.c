@@ -28,8 +28,8 @@ bool rb_log_level_find(rb_str name, enum rb_log_level *out_level)
 
 enum { VALUE_BYTES_MAX = 1000 };
 
-/* Quoted for both forms. What is not printable ASCII is written as \u00NN a byte: peers choose some values, and neither a terminal nor a
- * JSON reader must stumble over them. */
+/* Quoted for both forms. What is not printable ASCII is written as \u00NN a byte: peers choose some values,
+ * and neither a terminal nor a JSON reader must stumble over them. */
 static void add_quoted(struct rb_buf *line, rb_str s)
 {
     rb_buf_add_char(line, '"');
@@ -74,7 +74,8 @@ void rb_log_write(enum rb_log_level level, const char *event, const struct rb_lo
     char time[RB_CLOCK_TEXT_BYTES];
     rb_clock_format(rb_clock_wall_ms(), time);
     if (json_form)
-        rb_buf_add_fmt(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level], event);
+        rb_buf_add_fmt(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level],
+                       event);
     else
         rb_buf_add_fmt(&line, "%s %-5s %s", time, level_names[level], event);
     for (const struct rb_log_kv *kv = pairs; kv->key; kv++) {
@@ -82,7 +83,8 @@ void rb_log_write(enum rb_log_level level, const char *event, const struct rb_lo
         add_value(&line, kv);
     }
     rb_buf_add_text(&line, json_form ? "}\n" : "\n");
-    ssize_t written = write(STDERR_FILENO, line.p, line.n); /* a log that cannot be written is lost, not waited for */
+    ssize_t written =
+        write(STDERR_FILENO, line.p, line.n); /* a log that cannot be written is lost, not waited for */
     (void)written;
     rb_buf_fini(&line);
 }

@@ -39,7 +39,8 @@ static void insert_new(struct rb_map *map, rb_str key, uint64_t hash, void *valu
     map->used++;
 }
 
-/* Makes room by rebuilding the table: twice as large, or the same size when it is only full of removed slots. */
+/* Makes room by rebuilding the table: twice as large, or the same size when it is only full of removed slots.
+ */
 static void rebuild(struct rb_map *map)
 {
     struct rb_map old = *map;

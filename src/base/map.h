@@ -1,5 +1,6 @@
-/* Hash map from byte strings to pointers. Keys are borrowed: they must live, unchanged, as long as their entry (usually in
- * the value itself). Open addressing with tombstones; keyed hash, so peers may choose keys. One owner, one thread. */
+/* Hash map from byte strings to pointers. Keys are borrowed: they must live, unchanged, as long as their
+ * entry (usually in the value itself). Open addressing with tombstones; keyed hash, so peers may choose keys.
+ * One owner, one thread. */
 #ifndef RB_BASE_MAP_H
 #define RB_BASE_MAP_H
 

@@ -3,7 +3,7 @@
 #include "base/check.h"
 
 static const struct rb_reason reasons[] = {
-#define RB_REASON(NAME, name, http_status, close_code, retry, sentence, next)                                          \
+#define RB_REASON(NAME, name, http_status, close_code, retry, sentence, next)                                \
     {name, http_status, close_code, retry, sentence, next},
 #include "base/reasons.def"
 #undef RB_REASON

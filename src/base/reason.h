@@ -1,4 +1,5 @@
-/* Reasons and errors: one table (reasons.def) behind HTTP problems (RFC 9457), close frames, logs and job failures.
+/* Reasons and errors: one table (reasons.def) behind HTTP problems (RFC 9457), close frames, logs and job
+ * failures.
  *
  * rb_err is a reason; RB_OK (0) is success. Static data; any thread. */
 #ifndef RB_BASE_REASON_H

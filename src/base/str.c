@@ -128,6 +128,7 @@ bool rb_str_eq_secret(rb_str a, rb_str b)
 {
     if (a.n != b.n) return false;
     volatile unsigned char difference = 0;
-    for (size_t i = 0; i < a.n; i++) difference = (unsigned char)(difference | (unsigned char)(a.p[i] ^ b.p[i]));
+    for (size_t i = 0; i < a.n; i++)
+        difference = (unsigned char)(difference | (unsigned char)(a.p[i] ^ b.p[i]));
     return difference == 0;
 }

@@ -26,13 +26,14 @@ bool rb_str_is(rb_str a, const char *zero_terminated);
 int rb_str_cmp(rb_str a, rb_str b);
 bool rb_str_starts(rb_str s, rb_str head);
 bool rb_str_ends(rb_str s, rb_str tail);
-rb_str rb_str_from(rb_str s, size_t at);           /* without the first `at` bytes; at <= n */
-rb_str rb_str_sub(rb_str s, size_t at, size_t n);  /* clamped to s */
-ptrdiff_t rb_str_find(rb_str s, char c);           /* index or -1 */
-rb_str rb_str_trim(rb_str s);                      /* without spaces and tabs at both ends */
+rb_str rb_str_from(rb_str s, size_t at);          /* without the first `at` bytes; at <= n */
+rb_str rb_str_sub(rb_str s, size_t at, size_t n); /* clamped to s */
+ptrdiff_t rb_str_find(rb_str s, char c);          /* index or -1 */
+rb_str rb_str_trim(rb_str s);                     /* without spaces and tabs at both ends */
 
-/* Splits at the first `sep`: *out_head is what stands before it, *rest what comes after. Without a separator the whole is
- * the head and the rest is RB_STR_NONE. False when *rest was already RB_STR_NONE, so it drives a loop. */
+/* Splits at the first `sep`: *out_head is what stands before it, *rest what comes after. Without a separator
+ * the whole is the head and the rest is RB_STR_NONE. False when *rest was already RB_STR_NONE, so it drives a
+ * loop. */
 bool rb_str_split(rb_str *rest, char sep, rb_str *out_head);
 
 /* Whole-slice numbers: digits only, no sign, no blank, at most `max`. False leaves the output alone. */

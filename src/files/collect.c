@@ -147,9 +147,11 @@ static rb_str last_element(rb_str path)
     return path;
 }
 
-/* One file is the result as it is, unless a ZIP is wanted in any case. *out_from: what is to be moved into place. */
-static rb_err make_result(const struct rb_collect *wanted, struct listing *list, rb_str out_dir, struct rb_arena *arena,
-                          struct rb_result *result, rb_str *out_from, struct rb_buf *why)
+/* One file is the result as it is, unless a ZIP is wanted in any case. *out_from: what is to be moved into
+ * place. */
+static rb_err make_result(const struct rb_collect *wanted, struct listing *list, rb_str out_dir,
+                          struct rb_arena *arena, struct rb_result *result, rb_str *out_from,
+                          struct rb_buf *why)
 {
     rb_err err = RB_OK;
     if (list->count == 1 && !wanted->always_zip) {
@@ -175,8 +177,8 @@ rb_err rb_files_collect(struct rb_files *files, struct rb_arena *arena, const st
     rb_err err = list_files(&list, out_dir.p, why);
     result.file_count = (unsigned)list.count;
     if (err == RB_OK && list.count > 0) {
-        result.path = rb_arena_fmt(arena, "results/%.2s/%.*s.%u", wanted->job_id.p, RB_STR_FMT(wanted->job_id),
-                                   wanted->attempt);
+        result.path = rb_arena_fmt(arena, "results/%.2s/%.*s.%u", wanted->job_id.p,
+                                   RB_STR_FMT(wanted->job_id), wanted->attempt);
         err = make_result(wanted, &list, out_dir, arena, &result, &from, why);
         if (err == RB_OK) err = put_in_place(files, from.p, wanted->job_id, &result, why);
     }

@@ -1,10 +1,11 @@
 /* Jobs: slow work that is accepted durably, run in the background, and announced when it is over.
  *
- * All of it lives on one loop of its own (the jobs loop). Doors ask from their loops by calls, which travel there and back as letters.
- * State: queued -> running -> finished | failed | cancelled | expired; running -> queued on a retry. Each change is stored, together
- * with its event in the job's topic, before it is told to anybody; progress is not stored.
- * The topic of a job is "TENANT/jobs/ID": events `queued`, `running`, `progress` (transient, replaceable), `info`, `warning`, `error`, custom
- * ones of the worker (transient), and last one of `finished`, `failed`, `cancelled`, `expired` (final). */
+ * All of it lives on one loop of its own (the jobs loop). Doors ask from their loops by calls, which travel
+ * there and back as letters. State: queued -> running -> finished | failed | cancelled | expired; running ->
+ * queued on a retry. Each change is stored, together with its event in the job's topic, before it is told to
+ * anybody; progress is not stored. The topic of a job is "TENANT/jobs/ID": events `queued`, `running`,
+ * `progress` (transient, replaceable), `info`, `warning`, `error`, custom ones of the worker (transient), and
+ * last one of `finished`, `failed`, `cancelled`, `expired` (final). */
 #ifndef RB_JOBS_JOBS_H
 #define RB_JOBS_JOBS_H
 
@@ -21,24 +22,26 @@ struct rb_job_kind {
     char *const *environment; /* "NAME=value", added to the runner protocol's; may be NULL */
     uint64_t timeout_ms, kill_grace_ms, queue_timeout_ms;
     uint32_t concurrency, queue_max;
-    uint32_t attempts;          /* a failed run is tried again up to so many runs in all */
-    uint64_t retry_backoff_ms;  /* doubled with each attempt */
-    bool retry;                 /* after a restart of the server: run again (else it fails as interrupted) */
-    bool always_zip; /* the result is a ZIP even when it is one file */
+    uint32_t attempts;         /* a failed run is tried again up to so many runs in all */
+    uint64_t retry_backoff_ms; /* doubled with each attempt */
+    bool retry;                /* after a restart of the server: run again (else it fails as interrupted) */
+    bool always_zip;           /* the result is a ZIP even when it is one file */
     uint64_t result_bytes_max, result_keep_ms;
     uint32_t log_bytes_max;
-    uint64_t memory_bytes_max;  /* 0 = no limit */
-    uint32_t open_files_max;    /* 0 = the system's */
+    uint64_t memory_bytes_max; /* 0 = no limit */
+    uint32_t open_files_max;   /* 0 = the system's */
 };
 
-/* What a door wants published, in other topics than the job's own, together with the job's end (in the same transaction). */
+/* What a door wants published, in other topics than the job's own, together with the job's end (in the same
+ * transaction). */
 struct rb_announcement {
     rb_str topic; /* complete name */
     struct rb_event_spec event;
 };
 enum { RB_ANNOUNCEMENTS_MAX = 4 };
-/* A door registers one. announce is the JSON that the door gave with the job's start. Runs on the jobs loop; slices of the output
- * are made in the arena. Returns how many of the RB_ANNOUNCEMENTS_MAX places it filled. */
+/* A door registers one. announce is the JSON that the door gave with the job's start. Runs on the jobs loop;
+ * slices of the output are made in the arena. Returns how many of the RB_ANNOUNCEMENTS_MAX places it filled.
+ */
 struct rb_announcer {
     unsigned (*announce)(void *arg, const struct rb_job_record *job, rb_str announce, struct rb_arena *arena,
                          struct rb_announcement *out);
@@ -57,17 +60,21 @@ struct rb_jobs_setup {
     struct rb_announcer announcer; /* announce NULL: none */
     const char *self_path;         /* of this program: it starts workers through itself (see runner.c) */
 };
-/* Before the loops run; reads what is open from the store (blocking) and, once the loop runs, goes on with it. */
+/* Before the loops run; reads what is open from the store (blocking) and, once the loop runs, goes on with
+ * it. */
 rb_err rb_jobs_new(const struct rb_jobs_setup *setup, struct rb_jobs **out_jobs, struct rb_buf *why);
-/* On the jobs loop: takes no new work, ends running workers (SIGTERM, then SIGKILL after their grace time), stores what became of them
- * (queued again when the kind retries, else failed as interrupted), then calls done there. */
+/* On the jobs loop: takes no new work, ends running workers (SIGTERM, then SIGKILL after their grace time),
+ * stores what became of them (queued again when the kind retries, else failed as interrupted), then calls
+ * done there. */
 void rb_jobs_stop(struct rb_jobs *jobs, void (*done)(void *arg), void *arg);
 void rb_jobs_free(struct rb_jobs *jobs); /* after the loop has ended */
 
-const struct rb_job_kind *rb_jobs_kind(const struct rb_jobs *jobs, rb_str name); /* any thread; NULL when there is none */
+const struct rb_job_kind *rb_jobs_kind(const struct rb_jobs *jobs,
+                                       rb_str name); /* any thread; NULL when there is none */
 
-/* ---- calls ---- A question to the jobs loop. Made on any loop, answered on that loop: `done` gets the call back, may read everything in it, and
- * frees it with rb_jobs_call_free. Slices put in must live in the call's arena. */
+/* ---- calls ---- A question to the jobs loop. Made on any loop, answered on that loop: `done` gets the call
+ * back, may read everything in it, and frees it with rb_jobs_call_free. Slices put in must live in the call's
+ * arena. */
 struct rb_jobs_call {
     struct rb_mail mail;
     struct rb_jobs *jobs;
@@ -90,11 +97,12 @@ struct rb_jobs_call {
     /* LIST */
     struct rb_job_query query;
 
-    /* Answer. START: RB_NOT_FOUND (no such kind), RB_QUEUE_FULL, RB_UNPROCESSABLE (a parameter of the command is missing; why says which),
-     * RB_IDEMPOTENCY_MISMATCH, store errors. GET, CANCEL: RB_NOT_FOUND; CANCEL of a final job: RB_CONFLICT. */
+    /* Answer. START: RB_NOT_FOUND (no such kind), RB_QUEUE_FULL, RB_UNPROCESSABLE (a parameter of the command
+     * is missing; why says which), RB_IDEMPOTENCY_MISMATCH, store errors. GET, CANCEL: RB_NOT_FOUND; CANCEL
+     * of a final job: RB_CONFLICT. */
     rb_err err;
-    rb_str why; /* detail for people; may be NONE */
-    bool was_there; /* START: the idempotency key found an earlier job */
+    rb_str why;               /* detail for people; may be NONE */
+    bool was_there;           /* START: the idempotency key found an earlier job */
     struct rb_job_record job; /* START, GET, CANCEL */
     struct rb_job_record *list;
     uint32_t list_count;
@@ -106,7 +114,8 @@ void rb_jobs_call_free(struct rb_jobs_call *call);
 /* "TENANT/jobs/ID" */
 rb_str rb_job_topic(struct rb_arena *arena, rb_str tenant, rb_str id);
 
-/* The hidden sub-command behind self_path: sets limits, binds its life to the server's, becomes the worker. Does not return on success. */
+/* The hidden sub-command behind self_path: sets limits, binds its life to the server's, becomes the worker.
+ * Does not return on success. */
 int rb_worker_exec_main(int argc, char **argv);
 
 #endif

@@ -6,8 +6,8 @@
 #include "jobs/jobs.h"
 
 struct rb_job_wait;
-/* On a loop with a shard. done comes once: RB_OK when the job is over (its record is stored by then), RB_WAIT_TIMEOUT. The wait is gone
- * after it. topic is the job's (rb_job_topic). */
+/* On a loop with a shard. done comes once: RB_OK when the job is over (its record is stored by then),
+ * RB_WAIT_TIMEOUT. The wait is gone after it. topic is the job's (rb_job_topic). */
 struct rb_job_wait *rb_job_wait_start(struct rb_hub *hub, rb_str topic, uint64_t timeout_ms,
                                       void (*done)(void *arg, rb_err err), void *arg);
 /* done will not be called. NULL is fine. */

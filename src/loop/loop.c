@@ -61,8 +61,8 @@ static struct outbox *outbox_to(struct rb_loop *from, struct rb_loop *to)
     return outbox;
 }
 
-/* Letters of one turn to another loop leave together at the turn's end: one lock and one wake-up, and what belongs together (a burst of
- * events) is found together. */
+/* Letters of one turn to another loop leave together at the turn's end: one lock and one wake-up, and what
+ * belongs together (a burst of events) is found together. */
 void rb_loop_post(struct rb_loop *loop, struct rb_mail *mail)
 {
     mail->next = NULL;

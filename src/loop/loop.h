@@ -14,8 +14,9 @@
 struct rb_loop;
 
 struct rb_loop *rb_loop_new(const char *name);
-/* After run has returned and its thread is joined, on any thread: finishes the work and runs the letters that are under way; nothing new can
- * be waited for afterwards, but objects that live on the loop may still be taken down. May be called again for letters that came since. */
+/* After run has returned and its thread is joined, on any thread: finishes the work and runs the letters that
+ * are under way; nothing new can be waited for afterwards, but objects that live on the loop may still be
+ * taken down. May be called again for letters that came since. */
 void rb_loop_end(struct rb_loop *loop);
 void rb_loop_free(struct rb_loop *loop); /* after run has returned and its thread is joined */
 void rb_loop_run(

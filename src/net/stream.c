@@ -305,7 +305,8 @@ static void read_some(struct rb_stream *stream)
 static void on_ready(struct rb_watch *watch, unsigned events)
 {
     struct rb_stream *stream = RB_OUTER(watch, struct rb_stream, watch);
-    if (stream->state == RB_STREAM_LINGERING) { /* in whose list it stays: nothing is to be flushed any more */
+    if (stream->state ==
+        RB_STREAM_LINGERING) { /* in whose list it stays: nothing is to be flushed any more */
         read_away(stream);
         return;
     }

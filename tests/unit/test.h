@@ -11,11 +11,11 @@
 
 #include "base/str.h"
 
-#define assert_str(actual, expected)                                                                                   \
-    do {                                                                                                               \
-        rb_str actual_ = (actual), expected_ = rb_str_of(expected);                                                    \
-        if (!rb_str_eq(actual_, expected_))                                                                            \
-            fail_msg("\"%.*s\" is not \"%.*s\"", RB_STR_FMT(actual_), RB_STR_FMT(expected_));                          \
+#define assert_str(actual, expected)                                                                         \
+    do {                                                                                                     \
+        rb_str actual_ = (actual), expected_ = rb_str_of(expected);                                          \
+        if (!rb_str_eq(actual_, expected_))                                                                  \
+            fail_msg("\"%.*s\" is not \"%.*s\"", RB_STR_FMT(actual_), RB_STR_FMT(expected_));                \
     } while (0)
 
 #endif

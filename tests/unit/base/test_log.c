@@ -106,7 +106,7 @@ static void test_quoting(void **state)
         {"\x01\x1b[31m\x7f", "\"\\u0001\\u001b[31m\\u007f\"", "\"\\u0001\\u001b[31m\\u007f\""},
         {"tab\t", "\"tab\\u0009\"", "\"tab\\u0009\""},
         {"\xe2\x82\xac", "\"\\u00e2\\u0082\\u00ac\"", "\"\\u00e2\\u0082\\u00ac\""}, /* a byte each */
-        {"\xff\xc3", "\"\\u00ff\\u00c3\"", "\"\\u00ff\\u00c3\""},                         /* no UTF-8 */
+        {"\xff\xc3", "\"\\u00ff\\u00c3\"", "\"\\u00ff\\u00c3\""},                   /* no UTF-8 */
     };
     for (size_t i = 0; i < RB_COUNT(rows); i++) {
         for (int json = 0; json < 2; json++) {
