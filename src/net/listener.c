@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, ACCEPT_BATCH = 64, PAUSE_MS = 100 };
+enum { BACKLOG = 4096, ACCEPT_BATCH = 64, PAUSE_MS = 100, TAKEN_WAIT_MS = 500, TAKEN_STEP_MS = 10 };
 
 struct rb_listener {
     struct rb_watch watch;
@@ -64,8 +65,14 @@ bool rb_listen_is_free(rb_str host, uint16_t port, struct rb_buf *why)
 {
     struct addrinfo *found = resolve(host, port, why);
     if (!found) return false;
-    int fd = bind_socket(found, false);
-    int error = errno;
+    int fd, error = 0;
+    /* A server that was killed may leave a child between fork and exec, which holds its sockets for another
+     * moment. */
+    for (int waited_ms = 0; (fd = bind_socket(found, false)) < 0; waited_ms += TAKEN_STEP_MS) {
+        error = errno;
+        if (error != EADDRINUSE || waited_ms >= TAKEN_WAIT_MS) break;
+        nanosleep(&(struct timespec){.tv_nsec = TAKEN_STEP_MS * 1000000}, NULL);
+    }
     freeaddrinfo(found);
     if (fd < 0) return say(why, host, port, strerror(error));
     close(fd);

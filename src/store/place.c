@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define LOCK_NAME "ringback.lock"
-enum { TURN_WAIT_MS = 5000 };
+enum { TURN_WAIT_MS = 5000, LOCK_WAIT_MS = 1000, LOCK_STEP_MS = 10 };
 
 static rb_err fail(struct rb_buf *why, const char *what, const char *dir)
 {
@@ -53,11 +53,22 @@ static rb_err fail_locked(int fd, const char *dir, struct rb_buf *why)
     return RB_LOCKED;
 }
 
+/* A server that was killed may leave a child between fork and exec, which holds the lock for another moment;
+ * who restarts it at once should not be refused for that. */
+static bool lock_within(int fd, int most_ms)
+{
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_STEP_MS) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= most_ms) return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000}, NULL);
+    }
+    return true;
+}
+
 static rb_err take_lock(struct rb_place *place, const char *dir, struct rb_buf *why)
 {
     int fd = openat(place->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return fail(why, "open the lock file in", dir);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_within(fd, LOCK_WAIT_MS)) {
         rb_err err = errno == EWOULDBLOCK ? fail_locked(fd, dir, why) : fail(why, "lock", dir);
         close(fd);
         return err;

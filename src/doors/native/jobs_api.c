@@ -265,12 +265,10 @@ void handle_job_list(struct errand *errand)
         errand_fail(errand, RB_BAD_REQUEST, detail);
         return;
     }
-    if (who->role != RB_ROLE_BACKEND) {
-        if (query.client.p && !rb_str_eq(query.client, who->client)) { /* whose jobs do not exist for it */
-            answer_list(errand, NULL, 0, false);
-            return;
-        }
-        query.client = who->client;
+    bool asks_for_others = query.client.p && !rb_str_eq(query.client, who->client);
+    if (who->role != RB_ROLE_BACKEND && asks_for_others) { /* whose jobs do not exist for it */
+        answer_list(errand, NULL, 0, false);
+        return;
     }
     struct rb_jobs_call *call = errand_jobs_call(errand, RB_JOBS_LIST, on_list, errand);
     call->query = query;

@@ -206,6 +206,7 @@ static void test_list(void **state)
         {"/v1/jobs?client=ann", "acme-ann", true},
         {"/v1/jobs", "acme-bob", false},
         {"/v1/jobs?client=ann", "acme-bob", false},
+        {"/v1/jobs?client=bob", "acme-ann", false},
         {"/v1/jobs", "other-erp", false},
         {"/v1/jobs?state=failed", "acme-ann", false},
         {"/v1/jobs?kind=slow", "acme-ann", false},
