@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { RUN_SUBS_MIN = 4, RUN_EVENTS_MAX = 1024, RUN_BYTES_MAX = 128 * 1024 };
+enum { RUN_SUBS_MIN = 4, RUN_EVENTS_MAX = 1024, RUN_BYTES_MAX = 512 * 1024 };
 
 void run_drop(struct rb_topic *topic)
 {

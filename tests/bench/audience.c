@@ -1,11 +1,13 @@
+/* Reading and checking. A subscriber that follows the script needs one comparison for all that a read
+ * brought. One that gets something else (the first to get an event, a ping, a fault) is read frame by frame
+ * from its last whole event on, until it is where the script is again. */
 #include "audience.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "codec/http1.h"
 #include "codec/json.h"
-#include "link.h"
+#include "upgrade.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,46 +17,96 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 100,           /* connections that shake hands at the same time */
-    PER_SOURCE = 2000,     /* connections from one address */
-    MESSAGE_MAX = 1 << 20, /* bytes */
+    MESSAGE_MAX = 1 << 20,     /* bytes */
+    SCRIPT_KEEP_MAX = 1 << 20, /* bytes; beyond, it begins anew with the next round */
     READ_BYTES = 65536,
     READY_MAX = 1024,
 };
 
-#define WS_KEY "cmluZ2JhY2stYmVuY2gtMQ==" /* secret to nobody; caches are not in the way here */
-
-void event_data_put(struct rb_buf *out, uint64_t number)
+void event_data_put(struct rb_buf *out, uint64_t number, unsigned data_bytes)
 {
+    rb_buf_reserve(out, data_bytes);
     size_t begun = out->n;
     rb_buf_add_fmt(out, "{\"number\":%llu,\"fill\":\"", (unsigned long long)number);
-    while (out->n - begun < EVENT_DATA_BYTES - 2) rb_buf_add_char(out, 'x');
+    size_t fill = data_bytes - 2 - (out->n - begun);
+    memset(out->p + out->n, 'x', fill);
+    out->n += fill;
     rb_buf_add_text(out, "\"}");
 }
 
 void audience_init(struct audience *audience, unsigned capacity)
 {
-    *audience = (struct audience){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .capacity = capacity, .next = 1};
+    *audience = (struct audience){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+                                  .data_bytes = EVENT_BYTES_DEFAULT,
+                                  .capacity = capacity,
+                                  .next = 1,
+                                  .round_first = 1,
+                                  .script_first = 1};
     RB_CHECK(audience->epoll_fd >= 0);
     audience->subscribers = rb_new_array(struct subscriber, capacity);
 }
 
+static void follow(struct subscriber *subscriber, size_t at)
+{
+    if (subscriber->pending) rb_buf_fini(subscriber->pending);
+    rb_free(subscriber->pending);
+    subscriber->pending = NULL;
+    subscriber->at = at;
+}
+
+void audience_leave(struct audience *audience, unsigned rest)
+{
+    while (audience->count > rest) {
+        struct subscriber *subscriber = &audience->subscribers[--audience->count];
+        close(subscriber->fd);
+        follow(subscriber, 0);
+    }
+}
+
 void audience_fini(struct audience *audience)
 {
-    for (unsigned i = 0; i < audience->count; i++) {
-        close(audience->subscribers[i].fd);
-        rb_ws_reader_fini(&audience->subscribers[i].reader);
-    }
-    for (unsigned i = 0; i < ROUND_EVENTS_MAX; i++) rb_buf_fini(&audience->copies[i]);
+    audience_leave(audience, 0);
+    rb_buf_fini(&audience->script);
+    rb_free(audience->ends);
     rb_free(audience->subscribers);
     if (audience->epoll_fd > 0) close(audience->epoll_fd);
     *audience = (struct audience){0};
 }
 
+/* ---- the script ---- */
+
+static size_t script_place(const struct audience *audience, uint64_t number)
+{
+    uint64_t index = number - audience->script_first;
+    return index == 0 ? 0 : audience->ends[index - 1];
+}
+
+static void extend_script(struct audience *audience, rb_str message)
+{
+    rb_ws_put_frame(&audience->script, RB_WS_TEXT, message);
+    if (audience->script_count == audience->script_capacity) {
+        audience->script_capacity = audience->script_capacity ? 2 * audience->script_capacity : 1024;
+        audience->ends = rb_realloc(audience->ends, audience->script_capacity * sizeof *audience->ends);
+    }
+    audience->ends[audience->script_count++] = audience->script.n;
+}
+
+/* Anew, when it is long and nobody needs it any more. */
+static void trim_script(struct audience *audience)
+{
+    if (audience->script.n < SCRIPT_KEEP_MAX) return;
+    for (unsigned i = 0; i < audience->count; i++)
+        if (audience->subscribers[i].next != audience->next || audience->subscribers[i].pending) return;
+    for (unsigned i = 0; i < audience->count; i++) audience->subscribers[i].at = 0;
+    rb_buf_clear(&audience->script);
+    audience->script_count = 0;
+    audience->script_first = audience->next;
+}
+
 /* ---- checking ---- */
 
 /* The event's number when the message is an event as it was published. */
-static bool read_event(rb_str message, uint64_t *out_number)
+static bool read_event(const struct audience *audience, rb_str message, uint64_t *out_number)
 {
     struct rb_json doc = {0};
     struct rb_arena arena = {0};
@@ -66,7 +118,7 @@ static bool read_event(rb_str message, uint64_t *out_number)
                    rb_json_string(rb_json_get(root, "topic"), &arena, &topic) &&
                    rb_str_is(topic, BENCH_TOPIC) &&
                    rb_json_u64(rb_json_get(rb_json_get(root, "data"), "number"), out_number);
-    if (is_good) event_data_put(&data, *out_number);
+    if (is_good) event_data_put(&data, *out_number, audience->data_bytes);
     is_good = is_good && rb_str_eq(rb_json_raw(rb_json_get(root, "data")), rb_buf_str(&data));
     rb_buf_fini(&data);
     rb_arena_fini(&arena);
@@ -74,38 +126,46 @@ static bool read_event(rb_str message, uint64_t *out_number)
     return is_good;
 }
 
-/* It is not the copy of what must come next. */
-static void take_unknown(struct audience *audience, struct subscriber *subscriber, struct rb_buf *copy,
-                         rb_str message)
+static void count_event(struct audience *audience, struct subscriber *subscriber, uint64_t now_ns)
+{
+    if (audience->latencies)
+        samples_add(audience->latencies, now_ns - audience->due_ns[subscriber->next % DUE_TIMES]);
+    subscriber->next++;
+    audience->received++;
+}
+
+/* One that the script does not have; the number says what is wrong with it, if anything. */
+static void take_unknown(struct audience *audience, struct subscriber *subscriber, rb_str message)
 {
     uint64_t number;
-    if (!read_event(message, &number)) {
+    bool is_first = subscriber->next - audience->script_first == audience->script_count;
+    if (!read_event(audience, message, &number)) {
         audience->changed++;
     } else if (number < subscriber->next) {
         audience->repeated++;
     } else if (number > subscriber->next) {
         audience->lost += number - subscriber->next;
         subscriber->next = number + 1;
-    } else if (!copy || copy->n > 0) {
+    } else if (!is_first || number >= audience->next) {
         audience->changed++; /* another subscriber got it otherwise, or nobody has published it */
     } else {
-        rb_buf_add_str(copy, message);
-        subscriber->next++;
-        audience->received++;
+        extend_script(audience, message);
+        count_event(audience, subscriber, rb_clock_real_ns());
     }
 }
 
 static void take_message(struct audience *audience, struct subscriber *subscriber, rb_str message)
 {
-    uint64_t place = subscriber->next - audience->round_first;
-    struct rb_buf *copy = place < audience->round_count ? &audience->copies[place] : NULL;
-    audience->frame_bytes = message.n;
-    if (!copy || copy->n == 0 || !rb_str_eq(rb_buf_str(copy), message)) {
-        take_unknown(audience, subscriber, copy, message);
-        return;
+    if (subscriber->next - audience->script_first < audience->script_count) {
+        size_t begin = script_place(audience, subscriber->next);
+        size_t end = script_place(audience, subscriber->next + 1);
+        rb_str frame = rb_str_make(audience->script.p + begin, end - begin);
+        if (rb_str_ends(frame, message) && frame.n - message.n <= RB_WS_HEADER_MAX) {
+            count_event(audience, subscriber, rb_clock_real_ns());
+            return;
+        }
     }
-    subscriber->next++;
-    audience->received++;
+    take_unknown(audience, subscriber, message);
 }
 
 bool audience_is_sound(const struct audience *audience, const char *whose, struct report *report)
@@ -116,42 +176,86 @@ bool audience_is_sound(const struct audience *audience, const char *whose, struc
                        (unsigned long long)audience->changed, (unsigned long long)audience->closed);
 }
 
-/* ---- reading ---- */
-
-static bool send_frame(int fd, enum rb_ws_opcode opcode, rb_str payload)
+void audience_account(const struct audience *audience, struct report *report)
 {
-    static const unsigned char mask[4] = {0x52, 0x69, 0x6e, 0x67};
-    unsigned char header[RB_WS_HEADER_MAX];
-    struct rb_buf frame = {0};
-    rb_buf_add(&frame, header, rb_ws_put_header(header, opcode, true, payload.n, mask));
-    rb_buf_add_str(&frame, payload);
-    rb_ws_mask(frame.p + frame.n - payload.n, payload.n, mask, 0);
-    bool is_good = link_send(fd, rb_buf_str(&frame));
-    rb_buf_fini(&frame);
-    return is_good;
+    report->checked += audience->checked + audience->received;
+    report->faults += audience->lost + audience->repeated + audience->changed + audience->closed;
 }
 
-static void leave(struct audience *audience, struct subscriber *subscriber)
+/* ---- reading ---- */
+
+static void lose(struct audience *audience, struct subscriber *subscriber)
 {
     epoll_ctl(audience->epoll_fd, EPOLL_CTL_DEL, subscriber->fd, NULL);
     audience->closed++;
 }
 
-static void take_bytes(struct audience *audience, struct subscriber *subscriber, struct rb_ws_input input)
+static void take_frame(struct audience *audience, struct subscriber *subscriber,
+                       const struct rb_ws_event *event)
 {
-    struct rb_ws_event event;
+    if (event->opcode == RB_WS_TEXT)
+        take_message(audience, subscriber, event->payload);
+    else if (event->opcode == RB_WS_PING)
+        frame_send(subscriber->fd, RB_WS_PONG, event->payload);
+    else if (event->opcode == RB_WS_CLOSE)
+        fprintf(stderr, "a subscriber was closed: %u %.*s\n", event->close_code, RB_STR_FMT(event->payload));
+}
+
+/* Frame by frame. The reader begins with each frame anew: what is incomplete is read again with the rest. */
+static void take_pending(struct audience *audience, struct subscriber *subscriber)
+{
+    struct rb_buf *pending = subscriber->pending;
+    size_t used = 0;
     enum rb_ws_step step;
-    rb_err err;
-    while ((step = rb_ws_next(&subscriber->reader, &input, &event, &err)) == RB_WS_EVENT) {
-        if (event.opcode == RB_WS_TEXT)
-            take_message(audience, subscriber, event.payload);
-        else if (event.opcode == RB_WS_PING)
-            send_frame(subscriber->fd, RB_WS_PONG, event.payload);
-        else if (event.opcode == RB_WS_CLOSE)
-            fprintf(stderr, "a subscriber was closed: %u %.*s\n", event.close_code,
-                    RB_STR_FMT(event.payload));
+    do {
+        struct rb_ws_reader reader;
+        struct rb_ws_input input = {pending->p + used, pending->n - used};
+        struct rb_ws_event event;
+        rb_err err;
+        rb_ws_reader_init(&reader, false, MESSAGE_MAX);
+        step = rb_ws_next(&reader, &input, &event, &err);
+        if (step == RB_WS_EVENT) {
+            take_frame(audience, subscriber, &event);
+            used = pending->n - input.n;
+        }
+        rb_ws_reader_fini(&reader);
+    } while (step == RB_WS_EVENT);
+    rb_buf_drop_front(pending, used);
+    if (step == RB_WS_FAILED)
+        lose(audience, subscriber);
+    else if (pending->n == 0 && subscriber->next - audience->script_first <= audience->script_count)
+        follow(subscriber, script_place(audience, subscriber->next));
+}
+
+static void leave_script(struct audience *audience, struct subscriber *subscriber)
+{
+    size_t begin = script_place(audience, subscriber->next);
+    subscriber->pending = rb_new(struct rb_buf);
+    rb_buf_add(subscriber->pending, audience->script.p + begin, subscriber->at - begin);
+}
+
+static void advance(struct audience *audience, struct subscriber *subscriber, size_t n, uint64_t now_ns)
+{
+    subscriber->at += n;
+    uint64_t index = subscriber->next - audience->script_first;
+    for (; index < audience->script_count && audience->ends[index] <= subscriber->at; index++)
+        count_event(audience, subscriber, now_ns);
+}
+
+static void take_bytes(struct audience *audience, struct subscriber *subscriber, rb_str bytes)
+{
+    uint64_t now_ns = audience->latencies ? rb_clock_real_ns() : 0;
+    if (!subscriber->pending) {
+        size_t left = audience->script.n - subscriber->at, same = bytes.n < left ? bytes.n : left;
+        if (same > 0 && memcmp(bytes.p, audience->script.p + subscriber->at, same) == 0) {
+            advance(audience, subscriber, same, now_ns);
+            bytes = rb_str_from(bytes, same);
+        }
+        if (bytes.n == 0) return;
+        leave_script(audience, subscriber);
     }
-    if (step == RB_WS_FAILED) leave(audience, subscriber);
+    rb_buf_add_str(subscriber->pending, bytes);
+    take_pending(audience, subscriber);
 }
 
 static void read_ready(struct audience *audience, struct subscriber *subscriber)
@@ -160,32 +264,42 @@ static void read_ready(struct audience *audience, struct subscriber *subscriber)
     ssize_t n;
     do { /* edge-triggered: until there is no more */
         n = recv(subscriber->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (n > 0) take_bytes(audience, subscriber, (struct rb_ws_input){bytes, (size_t)n});
+        if (n > 0) take_bytes(audience, subscriber, rb_str_make(bytes, (size_t)n));
     } while (n == sizeof bytes);
-    if (n == 0 || (n < 0 && errno != EAGAIN)) leave(audience, subscriber);
+    if (n == 0 || (n < 0 && errno != EAGAIN)) lose(audience, subscriber);
 }
 
-static void read_some(struct audience *audience, int timeout_ms)
+void audience_read(struct audience *audience, uint64_t timeout_ns)
 {
     static struct epoll_event ready[READY_MAX];
-    int n = epoll_wait(audience->epoll_fd, ready, READY_MAX, timeout_ms);
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                               .tv_nsec = (long)(timeout_ns % 1000000000)};
+    int n = epoll_pwait2(audience->epoll_fd, ready, READY_MAX, &timeout, NULL);
     for (int i = 0; i < n; i++) read_ready(audience, ready[i].data.ptr);
 }
 
+/* ---- rounds ---- */
+
 void audience_begin_round(struct audience *audience, unsigned events)
 {
-    RB_CHECK(events > 0 && events <= ROUND_EVENTS_MAX);
-    for (unsigned i = 0; i < events; i++) rb_buf_clear(&audience->copies[i]);
+    trim_script(audience);
     audience->round_first = audience->next;
-    audience->round_count = events;
     audience->next += events;
+    audience->checked += audience->received;
     audience->received = 0;
+}
+
+void audience_add_event(struct audience *audience, uint64_t due_ns)
+{
+    audience->due_ns[audience->next % DUE_TIMES] = due_ns;
+    audience->next++;
 }
 
 bool audience_await_round(struct audience *audience, unsigned timeout_ms)
 {
-    uint64_t until_ns = rb_clock_real_ns() + (uint64_t)timeout_ms * 1000000;
-    uint64_t wanted = (uint64_t)audience->round_count * audience->count, turns = 0;
+    enum { WAIT_NS = 100000000 };
+    uint64_t until_ns = rb_clock_real_ns() + (uint64_t)timeout_ms * 1000000, turns = 0;
+    uint64_t wanted = (audience->next - audience->round_first) * audience->count;
     while (audience->received < wanted) {
         bool is_unsound = audience->lost + audience->repeated + audience->changed + audience->closed > 0;
         /* Looking at the clock now and then is enough: a turn takes 100 ms at most. */
@@ -193,7 +307,7 @@ bool audience_await_round(struct audience *audience, unsigned timeout_ms)
             audience->lost += is_unsound ? 0 : wanted - audience->received;
             return false;
         }
-        read_some(audience, 100);
+        audience_read(audience, WAIT_NS);
     }
     return true;
 }
@@ -201,113 +315,5 @@ bool audience_await_round(struct audience *audience, unsigned timeout_ms)
 void audience_listen(struct audience *audience, unsigned ms)
 {
     uint64_t until_ns = rb_clock_real_ns() + (uint64_t)ms * 1000000, now_ns;
-    while ((now_ns = rb_clock_real_ns()) < until_ns)
-        read_some(audience, (int)((until_ns - now_ns) / 1000000) + 1);
-}
-
-/* ---- joining ---- A batch at a time, each step for all of the batch, so that nobody waits for one another.
- */
-
-static bool send_upgrade(struct subscriber *subscriber, const char *token)
-{
-    struct rb_buf request = {0};
-    rb_buf_add_fmt(&request,
-                   "GET /v1/socket HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
-                   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                   "Sec-WebSocket-Key: " WS_KEY "\r\n\r\n",
-                   token);
-    bool is_good = link_send(subscriber->fd, rb_buf_str(&request));
-    rb_buf_fini(&request);
-    return is_good;
-}
-
-static bool is_upgraded(const struct rb_http1_head *head)
-{
-    char accept[RB_WS_ACCEPT_BYTES + 1];
-    return head->status == 101 && rb_ws_accept(RB_STR(WS_KEY), accept) &&
-           rb_str_is(rb_http1_find(head, "Sec-WebSocket-Accept"), accept);
-}
-
-/* The server speaks next when it is spoken to, so nothing follows the head. */
-static bool read_upgrade(struct subscriber *subscriber)
-{
-    static const struct rb_http1_limits limits = {.head_max = 4096};
-    char bytes[4096];
-    size_t n = 0, scanned = 0, used;
-    struct rb_http1_head head;
-    rb_err err;
-    enum rb_http1_step step = RB_HTTP1_MORE;
-    while (step == RB_HTTP1_MORE && n < sizeof bytes) {
-        ssize_t more = recv(subscriber->fd, bytes + n, sizeof bytes - n, 0);
-        if (more <= 0) return false;
-        n += (size_t)more;
-        step = rb_http1_answer(&head, rb_str_make(bytes, n), &scanned, false, &limits, &used, &err);
-    }
-    return step == RB_HTTP1_DONE && used == n && is_upgraded(&head);
-}
-
-static bool read_subscribed(struct subscriber *subscriber)
-{
-    char bytes[1024];
-    struct rb_ws_event event;
-    enum rb_ws_step step = RB_WS_MORE;
-    rb_err err;
-    while (step == RB_WS_MORE) {
-        ssize_t n = recv(subscriber->fd, bytes, sizeof bytes, 0);
-        if (n <= 0) return false;
-        step = rb_ws_next(&subscriber->reader, &(struct rb_ws_input){bytes, (size_t)n}, &event, &err);
-    }
-    return step == RB_WS_EVENT && event.opcode == RB_WS_TEXT &&
-           rb_str_starts(event.payload, RB_STR("{\"op\":\"ok\",\"id\":2"));
-}
-
-static bool shake_hands(struct subscriber *batch, unsigned count, const char *token)
-{
-    static const rb_str subscribe = {"{\"op\":\"subscribe\",\"id\":2,\"topic\":\"" BENCH_TOPIC "\"}",
-                                     sizeof "{\"op\":\"subscribe\",\"id\":2,\"topic\":\"" BENCH_TOPIC "\"}" -
-                                         1};
-    bool is_good = true;
-    for (unsigned i = 0; i < count && is_good; i++) is_good = send_upgrade(&batch[i], token);
-    for (unsigned i = 0; i < count && is_good; i++)
-        is_good = read_upgrade(&batch[i]) && send_frame(batch[i].fd, RB_WS_TEXT, subscribe);
-    for (unsigned i = 0; i < count && is_good; i++) is_good = read_subscribed(&batch[i]);
-    return is_good;
-}
-
-/* What it adds stays in the audience also when it fails, and is closed with it. */
-static bool connect_batch(struct audience *audience, uint16_t port, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct subscriber *subscriber = &audience->subscribers[audience->count];
-        *subscriber = (struct subscriber){.fd = link_connect(port, 1 + audience->count / PER_SOURCE),
-                                          .next = audience->next};
-        if (subscriber->fd < 0) return false;
-        rb_ws_reader_init(&subscriber->reader, false, MESSAGE_MAX);
-        audience->count++;
-    }
-    return true;
-}
-
-static bool watch_batch(struct audience *audience, struct subscriber *batch, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &batch[i]};
-        if (epoll_ctl(audience->epoll_fd, EPOLL_CTL_ADD, batch[i].fd, &event) != 0) return false;
-    }
-    return true;
-}
-
-bool audience_join(struct audience *audience, uint16_t port, const char *token_or_null, unsigned more)
-{
-    RB_CHECK(audience->count + more <= audience->capacity);
-    while (more > 0) {
-        struct subscriber *batch = &audience->subscribers[audience->count];
-        unsigned count = more < BATCH ? more : BATCH;
-        bool is_good = connect_batch(audience, port, count) &&
-                       (!token_or_null || shake_hands(batch, count, token_or_null)) &&
-                       watch_batch(audience, batch, count);
-        if (!is_good) return false;
-        more -= count;
-    }
-    return true;
+    while ((now_ns = rb_clock_real_ns()) < until_ns) audience_read(audience, until_ns - now_ns);
 }

@@ -1,85 +1,53 @@
-#include "bare.h"
+#include "bare_child.h"
 
 #include "base/buf.h"
-#include "base/mem.h"
+#include "base/clock.h"
 #include "link.h"
+#include "measure.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BYTES_MAX = 1 << 20, READY_MAX = 256 };
-
 /* ---- the child ---- */
 
-struct loop {
-    int epoll_fd, listen_fd, control;
-    int *fds;
-    unsigned count, capacity;
-    char *bytes;
-};
-
-static bool watch(struct loop *loop, int fd)
+int bare_accept(struct bare_child *child)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+    int on = 1, fd = accept4(child->listen_fd, NULL, NULL, SOCK_NONBLOCK);
+    if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
 }
 
-static bool take_connection(struct loop *loop)
+bool bare_watch(struct bare_child *child, int fd, void *what, uint32_t events)
 {
-    int on = 1, fd = accept4(loop->listen_fd, NULL, NULL, SOCK_NONBLOCK);
-    if (fd < 0 || loop->count == loop->capacity) return false;
-    loop->fds[loop->count++] = fd;
-    if (loop->count == loop->capacity && send(loop->control, "!", 1, MSG_NOSIGNAL) != 1) return false;
-    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 && watch(loop, fd);
+    struct epoll_event event = {.events = events, .data.ptr = what};
+    return epoll_ctl(child->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* Sockets' buffers hold what is under way by far, so a short send is a failure. */
-static bool fan_out(struct loop *loop)
-{
-    uint32_t n;
-    if (recv(loop->control, &n, sizeof n, MSG_WAITALL) != sizeof n || n > BYTES_MAX) return false;
-    if (recv(loop->control, loop->bytes, n, MSG_WAITALL) != (ssize_t)n) return false;
-    for (unsigned i = 0; i < loop->count; i++)
-        if (send(loop->fds[i], loop->bytes, n, MSG_NOSIGNAL) != (ssize_t)n) return false;
-    return true;
-}
-
-/* Until the control connection or one of the others ends. */
-_Noreturn static void run_loop(struct loop *loop)
-{
-    struct epoll_event ready[READY_MAX];
-    bool is_good = watch(loop, loop->listen_fd) && watch(loop, loop->control);
-    while (is_good) {
-        int n = epoll_wait(loop->epoll_fd, ready, READY_MAX, -1);
-        for (int i = 0; i < n && is_good; i++) {
-            if (ready[i].data.fd == loop->listen_fd)
-                is_good = take_connection(loop);
-            else
-                is_good = ready[i].data.fd == loop->control && fan_out(loop);
-        }
-    }
-    _exit(0);
-}
-
-_Noreturn static void run_child(int listen_fd, int control, unsigned connections)
+_Noreturn static void run_child(struct bare_child *child)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN); /* Ctrl-C is the parent's */
-    struct loop loop = {.epoll_fd = epoll_create1(0),
-                        .listen_fd = listen_fd,
-                        .control = control,
-                        .fds = rb_new_array(int, connections),
-                        .capacity = connections,
-                        .bytes = rb_alloc(BYTES_MAX)};
-    run_loop(&loop);
+    measure_pin(CORES_SERVER);
+    child->epoll_fd = epoll_create1(0);
+    bool is_good = bare_watch(child, child->listen_fd, &child->listen_fd, EPOLLIN) &&
+                   bare_watch(child, child->control, &child->control, EPOLLIN);
+    if (!is_good) _exit(1);
+    switch (child->form) {
+    case BARE_EACH:
+    case BARE_COALESCE: bare_run_fanout(child); break;
+    case BARE_ECHO:
+    case BARE_READ: bare_run_socket(child); break;
+    }
+    _exit(0);
 }
 
 /* ---- the parent ---- */
@@ -99,50 +67,76 @@ static int listen_somewhere(uint16_t *out_port)
     return -1;
 }
 
-bool bare_start(struct bare *bare, unsigned connections)
+bool bare_open(struct bare *bare, enum bare_form form)
 {
     int ends[2];
     struct timeval limit = {.tv_sec = LINK_TIMEOUT_S};
     *bare = (struct bare){.control = -1};
     int listen_fd = listen_somewhere(&bare->port);
     if (listen_fd < 0) return false;
-    bool is_good = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
+    void *page = mmap(NULL, sizeof *bare->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bare->shared = page == MAP_FAILED ? NULL : page;
+    bool is_good = bare->shared && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0;
     if (is_good && (bare->pid = fork()) == 0) {
         close(ends[0]);
-        run_child(listen_fd, ends[1], connections);
+        run_child(&(struct bare_child){
+            .form = form, .listen_fd = listen_fd, .control = ends[1], .shared = bare->shared});
     }
     close(listen_fd);
     if (!is_good) return false;
     close(ends[1]);
     bare->control = ends[0];
     setsockopt(bare->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    setsockopt(bare->control, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     return bare->pid > 0;
 }
 
-bool bare_await_all(struct bare *bare)
+bool bare_await(struct bare *bare, unsigned connections, uint64_t messages)
 {
-    char sign;
-    return recv(bare->control, &sign, 1, 0) == 1;
+    uint64_t begun_ns = rb_clock_real_ns();
+    while (measure_seconds_since(begun_ns) < LINK_TIMEOUT_S) {
+        if (bare->shared->connections == connections && bare->shared->messages >= messages) return true;
+        measure_pause_ms(1);
+    }
+    return false;
 }
 
-bool bare_send(struct bare *bare, rb_str bytes)
+bool bare_send_batch(struct bare *bare, rb_str bytes, unsigned count)
 {
-    uint32_t n = (uint32_t)bytes.n;
+    struct bare_batch batch = {count, (uint32_t)(bytes.n / count)};
     struct rb_buf message = {0};
-    rb_buf_add(&message, &n, sizeof n);
+    rb_buf_add(&message, &batch, sizeof batch);
     rb_buf_add_str(&message, bytes);
-    bool is_good = bytes.n <= BYTES_MAX && link_send(bare->control, rb_buf_str(&message));
+    bool is_good = link_send(bare->control, rb_buf_str(&message));
     rb_buf_fini(&message);
     return is_good;
 }
 
 void bare_stop(struct bare *bare)
 {
-    if (bare->control >= 0) close(bare->control);
     if (bare->pid > 0) {
+        close(bare->control);
         kill(bare->pid, SIGKILL);
         waitpid(bare->pid, NULL, 0);
     }
+    if (bare->shared) munmap(bare->shared, sizeof *bare->shared);
     *bare = (struct bare){.control = -1};
+}
+
+/* ---- the short way ---- */
+
+bool bare_start(struct bare *bare, unsigned connections)
+{
+    bool is_good = bare_open(bare, BARE_EACH);
+    bare->wanted = connections;
+    return is_good;
+}
+
+bool bare_await_all(struct bare *bare)
+{
+    return bare_await(bare, bare->wanted, 0);
+}
+
+bool bare_send(struct bare *bare, rb_str bytes)
+{
+    return bare_send_batch(bare, bytes, 1);
 }

@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,60 @@ void samples_fini(struct samples *samples)
     *samples = (struct samples){0};
 }
 
+/* ---- rounds ---- */
+
+void series_add(struct series *series, double value)
+{
+    if (series->count < SERIES_MAX) series->values[series->count++] = value;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static double ranked(struct series series, double rank)
+{
+    if (series.count == 0) return 0;
+    qsort(series.values, series.count, sizeof series.values[0], compare_doubles);
+    double at = rank * (series.count - 1);
+    unsigned below = (unsigned)at, above = below + (at > below);
+    return (series.values[below] + series.values[above]) / 2;
+}
+
+double series_median(const struct series *series)
+{
+    return ranked(*series, 0.5);
+}
+
+double series_min(const struct series *series)
+{
+    return ranked(*series, 0);
+}
+
+double series_max(const struct series *series)
+{
+    return ranked(*series, 1);
+}
+
+/* ---- cores ---- */
+
+void measure_pin(enum cores cores)
+{
+    static cpu_set_t all;
+    cpu_set_t set;
+    if (CPU_COUNT(&all) == 0 && sched_getaffinity(0, sizeof all, &all) != 0) return;
+    if (CPU_COUNT(&all) < 2) return;
+    CPU_ZERO(&set);
+    int wanted = cores == CORES_SERVER ? 0 : 1, seen = 0;
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &all) && seen++ == wanted) CPU_SET(i, &set);
+    sched_setaffinity(0, sizeof set, cores == CORES_ALL ? &all : &set);
+}
+
+/* ---- time ---- */
+
 double measure_seconds_since(uint64_t real_ns)
 {
     return (double)(rb_clock_real_ns() - real_ns) / 1e9;
@@ -57,19 +113,72 @@ void measure_pause_ms(unsigned ms)
 
 double measure_cpu_us(pid_t pid)
 {
-    char path[64], text[1024];
-    unsigned long user = 0, system = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    struct timespec time;
+    clockid_t clock;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+void measure_await_idle(pid_t pid)
+{
+    enum { STEP_MS = 20, STEPS_MAX = 150, STEP_BUSY_US = 200, STILL = 3 };
+    double last = measure_cpu_us(pid);
+    for (unsigned step = 0, still = 0; step < STEPS_MAX && still < STILL; step++) {
+        measure_pause_ms(STEP_MS);
+        double now = measure_cpu_us(pid);
+        still = now - last < STEP_BUSY_US ? still + 1 : 0;
+        last = now;
+    }
+}
+
+/* The number behind `name`, in the first line of a file that has it; 0 when there is none. */
+static double read_number(const char *path, const char *name)
+{
+    char line[256];
+    double value = 0;
     FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = 0;
-    char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-    if (!rest ||
-        sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        return 0;
-    return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+    while (file && fgets(line, sizeof line, file)) {
+        const char *at = strstr(line, name);
+        if (!at) continue;
+        value = strtod(at + strlen(name), NULL);
+        break;
+    }
+    if (file) fclose(file);
+    return value;
+}
+
+static double seconds_of(const struct rusage *usage)
+{
+    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
+struct processor_time measure_processor(void)
+{
+    unsigned long user = 0, nice = 0, system = 0, interrupts = 0, soft_interrupts = 0, stolen = 0;
+    struct rusage self, children;
+    FILE *file = fopen("/proc/stat", "r");
+    bool is_good = file && fscanf(file, "cpu %lu %lu %lu %*u %*u %lu %lu %lu", &user, &nice, &system,
+                                  &interrupts, &soft_interrupts, &stolen) == 6;
+    if (file) fclose(file);
+    is_good = is_good && getrusage(RUSAGE_SELF, &self) == 0 && getrusage(RUSAGE_CHILDREN, &children) == 0;
+    if (!is_good) return (struct processor_time){0};
+    return (
+        struct processor_time){.all = (double)(user + nice + system + interrupts + soft_interrupts + stolen) /
+                                      (double)sysconf(_SC_CLK_TCK),
+                               .ours = seconds_of(&self) + seconds_of(&children)};
+}
+
+double measure_rss_max(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    return read_number(path, "VmHWM:") * 1024;
+}
+
+double measure_tcp_memory(void)
+{
+    return read_number("/proc/net/sockstat", " mem ") * (double)sysconf(_SC_PAGESIZE);
 }
 
 struct process_memory measure_memory(pid_t pid)

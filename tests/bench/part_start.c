@@ -50,10 +50,10 @@ static bool start_once(struct bench *bench, struct starts *starts, bool is_last)
 static void add_time(struct report *report, const char *name, const char *label, struct samples *samples)
 {
     struct figure figure = {.part = "start",
-                            .name = name,
-                            .label = label,
                             .unit = "ms",
                             .value = samples_percentile_us(samples, 0.5) / 1e3};
+    snprintf(figure.name, sizeof figure.name, "%s", name);
+    snprintf(figure.label, sizeof figure.label, "%s", label);
     snprintf(figure.note, sizeof figure.note, "median of %d; longest %.1f", STARTS,
              samples_percentile_us(samples, 1) / 1e3);
     report_add(report, &figure);

@@ -89,6 +89,33 @@ static const char *number_text(double value, char out[40])
     return out;
 }
 
+bool figure_is_good(const struct figure *figure)
+{
+    switch (figure->goal_kind) {
+    case GOAL_NONE: return true;
+    case GOAL_AT_LEAST: return figure->value >= figure->goal;
+    case GOAL_AT_MOST: return figure->value <= figure->goal;
+    }
+    return false;
+}
+
+/* The figures that have a goal, once more, with it. */
+static void print_goals(const struct report *report)
+{
+    char number[40], goal[40];
+    bool has_begun = false;
+    for (unsigned i = 0; i < report->count; i++) {
+        const struct figure *figure = &report->figures[i];
+        if (figure->goal_kind == GOAL_NONE) continue;
+        if (!has_begun) printf("\n%-8s %-60s %11s    %11s\n", "goals", "", "measured", "goal");
+        has_begun = true;
+        printf("%-8s %-60s %11s %s %11s %-6s %s\n", figure->part, figure->label + strspn(figure->label, " "),
+               number_text(figure->value, number),
+               figure->goal_kind == GOAL_AT_LEAST ? ">=" : "<=", number_text(figure->goal, goal),
+               figure->unit, figure_is_good(figure) ? "pass" : "SHORT");
+    }
+}
+
 static void print_table(const struct report *report)
 {
     char number[40];
@@ -97,9 +124,10 @@ static void print_table(const struct report *report)
         const struct figure *figure = &report->figures[i];
         bool is_first = i == 0 || strcmp(figure[-1].part, figure->part) != 0;
         if (is_first && i > 0) printf("\n");
-        printf("%-8s %-52s %11s %-6s %s\n", is_first ? figure->part : "", figure->label,
+        printf("%-8s %-60s %11s %-6s %s\n", is_first ? figure->part : "", figure->label,
                number_text(figure->value, number), figure->unit, figure->note);
     }
+    print_goals(report);
     printf("\n");
 }
 
@@ -121,6 +149,12 @@ static void put_figure(struct rb_json_out *out, const struct figure *figure)
     put_text(out, "unit", figure->unit);
     put_text(out, "label", figure->label);
     put_text(out, "note", figure->note);
+    if (figure->goal_kind != GOAL_NONE) {
+        rb_json_put_key(out, figure->goal_kind == GOAL_AT_LEAST ? "at_least" : "at_most");
+        rb_json_put_double(out, figure->goal);
+        rb_json_put_key(out, "is_met");
+        rb_json_put_bool(out, figure_is_good(figure));
+    }
     rb_json_end_object(out);
 }
 

@@ -56,8 +56,11 @@ static bool write_config(struct server *server, struct bench *bench, const char 
 /* ---- starting ---- */
 
 /* In the child. It must not outlive a benchmark that was killed. */
-_Noreturn static void run_server(const char *program, const char *data, const char *config_path, int output)
+_Noreturn static void run_server(const struct bench *bench, const char *data, const char *config_path,
+                                 int output)
 {
+    const char *program = bench->options.server;
+    if (bench->is_pinned) measure_pin(CORES_SERVER);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     dup2(output, STDOUT_FILENO);
     const char *const arguments[] = {program,     "dev", "--listen", "127.0.0.1:0",
@@ -134,8 +137,7 @@ bool server_start(struct server *server, struct bench *bench, const char *config
     }
     server->forked_ns = rb_clock_real_ns();
     server->pid = fork();
-    if (server->pid == 0)
-        run_server(bench->options.server, data, config_or_null ? config_path : NULL, ends[1]);
+    if (server->pid == 0) run_server(bench, data, config_or_null ? config_path : NULL, ends[1]);
     close(ends[1]);
     server->output = ends[0];
     is_good = server->pid > 0 ? await_announcement(server, bench)

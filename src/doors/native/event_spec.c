@@ -12,7 +12,7 @@ static rb_err refuse(rb_err err, const char *detail, const char **out_detail)
     return err;
 }
 
-rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, struct rb_event_spec *out,
+rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, size_t data_max, struct rb_event_spec *out,
                        const char **out_detail)
 {
     struct rb_event_spec spec = {0};
@@ -29,6 +29,8 @@ rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, struct rb_event
         (!rb_json_string(audience, arena, &spec.audience) || !rb_auth_name_is_valid(spec.audience)))
         return refuse(RB_BAD_NAME, "audience is the name of a client.", out_detail);
     spec.data = rb_json_raw(rb_json_get(json, "data"));
+    if (data_max > 0 && spec.data.n > data_max)
+        return refuse(RB_MESSAGE_TOO_LARGE, "data is larger than an event may be.", out_detail);
     spec.flags = is_final ? RB_EVENT_FINAL : 0;
     *out = spec;
     return RB_OK;

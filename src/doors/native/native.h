@@ -23,7 +23,8 @@ struct rb_native_setup {
     rb_str const *origins;
     unsigned origin_count;
     uint64_t wait_max_ms;       /* longest wait that a client may ask for */
-    uint32_t message_max_bytes; /* of a WebSocket message, of a body that publishes, of one event */
+    uint32_t message_max_bytes; /* of a WebSocket message, of a body that publishes */
+    uint32_t event_max_bytes;   /* of the data of one event; 0: no limit of its own */
     uint32_t subscriptions_max; /* of one connection */
     uint32_t ping_interval_ms, ping_timeout_ms, auth_timeout_ms;
     bool dev_echo; /* serve /echo */

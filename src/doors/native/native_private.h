@@ -75,8 +75,9 @@ struct rb_blob *socket_gap_frame(rb_str topic, struct rb_position after, struct 
 struct rb_blob *stream_gap_frame(bool is_chunked, struct rb_position after, struct rb_position next);
 extern const struct rb_encoding native_socket_encoding, native_chunked_encoding, native_plain_encoding;
 
-/* event_spec.c: what publishers say. Slices are borrowed from the document or live in the arena. */
-rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, struct rb_event_spec *out,
+/* event_spec.c: what publishers say. Slices are borrowed from the document or live in the arena. Data of more
+ * than data_max bytes is RB_MESSAGE_TOO_LARGE; 0: no limit. */
+rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, size_t data_max, struct rb_event_spec *out,
                        const char **out_detail);
 bool topic_is_reserved(rb_str name); /* within the tenant: nobody may publish there */
 

@@ -77,6 +77,7 @@ static void publish(struct batch *batch)
 static rb_err read_events(struct batch *batch, rb_json_val root, const char **out_detail)
 {
     struct rb_arena *arena = &batch->errand->request->arena;
+    size_t data_max = batch->errand->door->setup.event_max_bytes;
     batch->is_array = rb_json_type(root) == RB_JSON_ARRAY;
     batch->count = batch->is_array ? rb_json_count(root) : 1;
     if (batch->count > EVENTS_MAX) {
@@ -87,7 +88,7 @@ static rb_err read_events(struct batch *batch, rb_json_val root, const char **ou
     batch->placed = rb_arena_array(arena, struct placed, batch->count + 1);
     rb_json_val event = batch->is_array ? rb_json_first(root) : root;
     for (uint32_t i = 0; i < batch->count; i++, event = rb_json_next(event)) {
-        rb_err err = event_spec_read(event, arena, &batch->specs[i], out_detail);
+        rb_err err = event_spec_read(event, arena, data_max, &batch->specs[i], out_detail);
         if (!err) continue;
         if (batch->is_array) *out_detail = rb_arena_fmt(arena, "Event %u: %s", i, *out_detail).p;
         return err;

@@ -246,7 +246,8 @@ static void handle_publish_op(struct message *message)
         refuse(message, RB_FORBIDDEN, "Topics below jobs/ are the jobs' own.");
         return;
     }
-    rb_err err = event_spec_read(message->json, &message->arena, &spec, &detail);
+    size_t data_max = native->door->setup.event_max_bytes;
+    rb_err err = event_spec_read(message->json, &message->arena, data_max, &spec, &detail);
     if (err) {
         refuse(message, err, detail);
         return;

@@ -22,9 +22,9 @@ const COMPLAINT = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehav
 
 const environment = {
     ...process.env,
-    ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0',
-    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-    TSAN_OPTIONS: 'halt_on_error=0:exitcode=66',
+    ASAN_OPTIONS: `detect_leaks=1:${process.env.ASAN_OPTIONS ?? ''}`,
+    UBSAN_OPTIONS: `print_stacktrace=1:halt_on_error=1:${process.env.UBSAN_OPTIONS ?? ''}`,
+    TSAN_OPTIONS: process.env.TSAN_OPTIONS ?? `suppressions=${path.join(root, 'tests/tsan.supp')}`,
 };
 
 /** What must be gone when this process is: servers that a failed test has left behind, then all directories. */

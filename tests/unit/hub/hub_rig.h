@@ -206,6 +206,12 @@ static inline struct rb_position publish(struct rig *rig, const char *topic, uns
     return publish_spec(rig, topic, &(struct rb_event_spec){.name = RB_STR("n"), .data = rb_str_of(data)});
 }
 
+static inline void publish_flags(struct rig *rig, const char *topic, const char *data, uint32_t flags)
+{
+    publish_spec(rig, topic,
+                 &(struct rb_event_spec){.name = RB_STR("n"), .data = rb_str_of(data), .flags = flags});
+}
+
 /* ---- listening ---- What a subscription took: numbers of the data, G for a gap. */
 
 struct listener {
@@ -273,6 +279,12 @@ static inline void act_take(void *arg)
     struct listener *listener = arg;
     listener->is_held = false;
     listener_take(listener);
+}
+
+static inline void act_listen_and_stop(void *arg)
+{
+    act_listen(arg);
+    act_stop(arg);
 }
 
 static bool has_started(void *arg)

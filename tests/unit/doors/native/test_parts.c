@@ -240,6 +240,8 @@ static void test_event_spec(void **state)
         {"{\"data\": [1, 2] ,\"name\":\"\\u00e4\"}", RB_OK, "\xc3\xa4", "[1, 2]", "", 0},
         {"{\"name\":\"n\",\"data\":null,\"final\":true}", RB_OK, "n", "null", "", RB_EVENT_FINAL},
         {"{\"name\":\"n\",\"final\":false,\"audience\":\"ann\"}", RB_OK, "n", "", "ann", 0},
+        {"{\"name\":\"n\",\"data\": 1234567890 }", RB_OK, "n", "1234567890", "", 0},
+        {"{\"name\":\"n\",\"data\":12345678901}", RB_MESSAGE_TOO_LARGE, "", "", "", 0},
         {"[]", RB_UNPROCESSABLE, "", "", "", 0},
         {"{}", RB_BAD_NAME, "", "", "", 0},
         {"{\"name\":7}", RB_BAD_NAME, "", "", "", 0},
@@ -255,7 +257,7 @@ static void test_event_spec(void **state)
         struct rb_event_spec spec = {0};
         const char *detail = NULL;
         assert_int_equal(rb_json_parse(&doc, rb_str_of(table[i].text), NULL), RB_OK);
-        assert_int_equal(event_spec_read(rb_json_root(&doc), &arena, &spec, &detail), table[i].err);
+        assert_int_equal(event_spec_read(rb_json_root(&doc), &arena, 10, &spec, &detail), table[i].err);
         assert_int_equal(detail != NULL, table[i].err != RB_OK);
         assert_str(spec.name, table[i].name);
         assert_str(spec.data, table[i].data);
