@@ -33,7 +33,7 @@ docs: build
 	@build/ringback reasons >docs/reference/reasons.md
 
 format:
-	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format-14 -i
 
 clean:
 	@rm -rf build build-*
