@@ -151,6 +151,7 @@ static void make_native(struct rb_server *server)
                                     .origin_count = (unsigned)config->origins.count,
                                     .wait_max_ms = config->http.wait_ms_max,
                                     .message_max_bytes = (uint32_t)config->websocket.message_bytes_max,
+                                    .event_max_bytes = (uint32_t)config->topics.message_bytes_max,
                                     .subscriptions_max = (uint32_t)config->connection.subscriptions_max,
                                     .ping_interval_ms = (uint32_t)config->websocket.ping_interval_ms,
                                     .ping_timeout_ms = (uint32_t)config->websocket.ping_timeout_ms,
@@ -342,10 +343,16 @@ void rb_server_run(struct rb_server *server)
 /* ---- closing ---- Letters and work under way may still lead from one room to another, so all of that ends
  * before anything is freed. */
 
+enum {
+    LETTER_HOPS_MAX = 4
+}; /* a letter may cause another on a loop that has just ended, and so on, but not for long */
+
 static void end_loops(struct rb_server *server)
 {
-    for (unsigned i = 0; i < server->loop_count; i++) rb_loop_end(server->loops[i]);
-    rb_loop_end(server->jobs_loop);
+    for (int hop = 0; hop < LETTER_HOPS_MAX; hop++) {
+        for (unsigned i = 0; i < server->loop_count; i++) rb_loop_end(server->loops[i]);
+        rb_loop_end(server->jobs_loop);
+    }
 }
 
 void rb_server_close(struct rb_server *server)

@@ -65,6 +65,8 @@ void rb_publications_send(struct rb_publication *const *publications, unsigned c
  * one that is known. */
 void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx);
 void rb_publication_deliver(struct rb_publication *publication);
+/* Notes the event's place, so that the transaction may go before the event is delivered; from `done` too. */
+void rb_publication_stored(struct rb_publication *publication);
 void rb_publication_fail(struct rb_publication *publication, rb_err err);
 
 /* ---- subscribing ---- */

@@ -53,14 +53,19 @@ void publication_arrived(struct rb_publication *publication, struct rb_position 
     settle(publication);
 }
 
+void rb_publication_stored(struct rb_publication *publication)
+{
+    if (publication->row_id) publication->event->offset = *publication->row_id << TRANSIENT_BITS;
+    publication->row_id = NULL;
+}
+
 void rb_publication_deliver(struct rb_publication *publication)
 {
     if (!publication->event) {
         rb_publication_fail(publication, RB_OUT_OF_MEMORY);
         return;
     }
-    if (publication->row_id) publication->event->offset = *publication->row_id << TRANSIENT_BITS;
-    publication->row_id = NULL;
+    rb_publication_stored(publication);
     publication->mail.run = home_receive;
     rb_loop_post(home_of(publication->hub, publication->topic)->loop, &publication->mail);
 }

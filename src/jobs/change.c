@@ -33,25 +33,33 @@ static void on_change_stored(struct rb_mail *mail)
     struct change *change = tx->arg;
     struct job *job = change->job;
     struct rb_jobs *jobs = job->jobs;
-    bool is_void = tx->err != RB_OK || (change->inserted && change->inserted->was_there);
-    for (unsigned i = 0; i < change->publication_count; i++) {
-        if (is_void)
-            rb_publication_fail(change->publications[i], tx->err);
-        else
-            rb_publication_deliver(change->publications[i]);
-    }
     change->on_stored(change, tx->err);
     rb_tx_free(tx);
     job_unref(job);
     jobs_return(jobs);
 }
 
+/* Delivered here, on the store's thread, so that events of all transactions reach a topic in the order in
+ * which they were stored; but behind the letter to the jobs, so that who hears of an end finds the job over.
+ * From that letter on the change is the jobs'. */
 static void on_tx_done(struct rb_tx *tx, rb_err err)
 {
-    (void)err; /* in tx->err */
     struct change *change = tx->arg;
+    struct rb_publication *publications[CHANGE_PUBLICATIONS_MAX];
+    unsigned count = change->publication_count;
+    bool is_void = err != RB_OK || (change->inserted && change->inserted->was_there);
+    for (unsigned i = 0; i < count; i++) {
+        publications[i] = change->publications[i];
+        rb_publication_stored(publications[i]);
+    }
     tx->mail.run = on_change_stored;
     rb_loop_post(change->job->jobs->setup.loop, &tx->mail);
+    for (unsigned i = 0; i < count; i++) {
+        if (is_void)
+            rb_publication_fail(publications[i], err);
+        else
+            rb_publication_deliver(publications[i]);
+    }
 }
 
 void change_commit(struct change *change)
@@ -60,5 +68,6 @@ void change_commit(struct change *change)
     change->tx->done = on_tx_done;
     change->tx->arg = change;
     jobs_depart(jobs);
+    rb_loop_send_mail(); /* the store's thread delivers: progress told before must not come after */
     rb_store_commit(jobs->setup.store, change->tx);
 }

@@ -51,6 +51,11 @@ static void send_mail(struct rb_task *task)
     }
 }
 
+void rb_loop_send_mail(void)
+{
+    if (current) send_mail(&current->send_mail);
+}
+
 static struct outbox *outbox_to(struct rb_loop *from, struct rb_loop *to)
 {
     for (unsigned i = 0; i < from->outbox_count; i++)

@@ -38,6 +38,9 @@ struct rb_mail {
     void (*run)(struct rb_mail *mail);
 };
 void rb_loop_post(struct rb_loop *loop, struct rb_mail *mail);
+/* Letters of a loop to others leave at the end of its turn. This has them leave now: before something is set
+ * off elsewhere that must not overtake them. On a loop's thread; elsewhere there is nothing to do. */
+void rb_loop_send_mail(void);
 
 /* ---- timers ---- A hierarchical wheel; a timer is a node in its owner, nothing is allocated. Due times are
  * exact to the millisecond plus what the loop is late. Zeroed storage is a stopped timer. */

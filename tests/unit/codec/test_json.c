@@ -2,7 +2,6 @@
  */
 #include "codec/json.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "test.h"
 
@@ -411,13 +410,11 @@ static void repeated_keys(void **state)
     }
 }
 
-/* Comparing each with each would take minutes here. */
+/* Comparing each with each would take an hour here: the test would run into its time limit. */
 static void many_keys_take_linear_time(void **state)
 {
     (void)state;
-    uint64_t start_ns = rb_clock_real_ns();
-    assert_int_equal(parse_keys(300000, NULL), RB_OK);
-    assert_true(rb_clock_real_ns() - start_ns < 10u * 1000 * 1000 * 1000);
+    assert_int_equal(parse_keys(1000000, NULL), RB_OK);
 }
 
 static void duplicates_when_allowed(void **state)

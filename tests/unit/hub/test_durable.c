@@ -119,10 +119,14 @@ static void test_joins_while_loading(void **state)
     rb_buf_fini(&expected);
 }
 
+static struct rb_topic *home_named(struct rig *rig, const char *name)
+{
+    return rb_map_get(&home_of(rig->hub, rb_str_of(name))->topics, rb_str_of(name));
+}
+
 static bool home_has_three(void *arg)
 {
-    struct rb_shard *shard = home_of(((struct rig *)arg)->hub, RB_STR("t/durable/a"));
-    struct rb_topic *home = rb_map_get(&shard->topics, RB_STR("t/durable/a"));
+    struct rb_topic *home = home_named(arg, "t/durable/a");
     return home && home->log.count == 3;
 }
 
@@ -148,10 +152,67 @@ static void test_known_event_comes_late(void **state)
     hush(&listener);
 }
 
+static void act_fill_room(void *arg)
+{
+    struct rb_topic *home = home_named(arg, "t/durable/a");
+    home->log.last_offset |= (1u << TRANSIENT_BITS) - 2;
+}
+
+/* A million transient events behind a stored one: more are refused, so that the next stored one has its
+ * place. */
+static void test_transient_room_is_full(void **state)
+{
+    struct rig *rig = *state;
+    struct listener listener = {0};
+    struct rb_event_spec spec = {.name = RB_STR("n"), .flags = RB_EVENT_TRANSIENT};
+    listen_at(rig, &listener, 1, "t/durable/a", START_NOW);
+    publish(rig, "t/durable/a", 1);
+    on(home_of(rig->hub, RB_STR("t/durable/a"))->loop, act_fill_room, rig);
+    publish_flags(rig, "t/durable/a", "2", RB_EVENT_TRANSIENT);
+    struct published published = {0};
+    sem_init(&published.done, 0, 0);
+    rb_publication_send(
+        rb_publication_new(rig->hub, RB_STR("t/durable/a"), &spec, rig->loops[0], on_published, &published));
+    sem_wait(&published.done);
+    assert_int_equal(published.err, RB_OVERLOADED);
+    publish(rig, "t/durable/a", 3);
+    expect(rig, &listener, "1 2 3 ");
+    hush(&listener);
+}
+
+struct upkeep {
+    struct rig *rig;
+    uint64_t due_ms;
+};
+
+static void act_read_upkeep(void *arg)
+{
+    struct upkeep *upkeep = arg;
+    upkeep->due_ms = home_named(upkeep->rig, "t/durable/a")->upkeep.due_ms;
+}
+
+static uint64_t come_and_go(struct rig *rig)
+{
+    struct upkeep upkeep = {.rig = rig};
+    struct listener listener = {0};
+    listen_at(rig, &listener, 1, "t/durable/a", START_NOW);
+    hush(&listener);
+    settle(rig);
+    on(home_of(rig->hub, RB_STR("t/durable/a"))->loop, act_read_upkeep, &upkeep);
+    return upkeep.due_ms;
+}
+
+/* Else a topic whose clients come and go all the time would never be trimmed in the store. */
+static void test_coming_and_going_puts_off_no_upkeep(void **state)
+{
+    uint64_t due_ms = come_and_go(*state);
+    rb_clock_test_advance_ms(1000);
+    assert_int_equal(come_and_go(*state), due_ms);
+}
+
 static bool has_no_members(void *arg)
 {
-    struct rb_shard *shard = home_of(((struct rig *)arg)->hub, RB_STR("t/durable/a"));
-    struct rb_topic *home = rb_map_get(&shard->topics, RB_STR("t/durable/a"));
+    struct rb_topic *home = home_named(arg, "t/durable/a");
     return home && home->state == TOPIC_LIVE && home->members == 0;
 }
 
@@ -258,7 +319,9 @@ int main(void)
         ON_A_RIG(test_known_event_comes_late),
         ON_A_RIG(test_part_while_loading),
         ON_A_RIG(test_named_cursors),
+        ON_A_RIG(test_transient_room_is_full),
         /* From here on with a test clock. */
+        ON_A_RIG(test_coming_and_going_puts_off_no_upkeep),
         ON_A_RIG(test_durable_is_trimmed_without_listeners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

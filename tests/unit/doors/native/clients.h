@@ -335,7 +335,7 @@ static inline void ws_send(struct ws *ws, enum rb_ws_opcode opcode, rb_str paylo
     rb_buf_fini(&frame);
 }
 
-static inline void ws_say(struct ws *ws, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void ws_say(struct ws *ws, const char *format, ...)
 {
     char text[1000];
     va_list args;
