@@ -30,7 +30,8 @@ test('version and help', async () => {
 });
 
 test('wrong usage', async () => {
-    for (const args of [['nonsense'], ['dev', '--nonsense'], ['dev', '--data'], ['dev', '--json=1'], ['token', 'nonsense'], ['check', 'x']]) {
+    const wrong = ['nonsense', 'dev --nonsense', 'dev --data', 'dev --json=1', 'token nonsense', 'check x'];
+    for (const args of wrong.map((line) => line.split(' '))) {
         const { status, stdout, stderr } = await ringback(...args);
         assert.equal(status, 2, args.join(' '));
         assert.equal(stdout, '');
@@ -55,7 +56,8 @@ test('check: a good file', async () => {
 
 test('check: a bad file, with file, line, key and remedy', async () => {
     const file = configFile(
-        'listen: 127.0.0.1:8080\njobs:\n  export:\n    comand: [/bin/true]\n    timeout: 5\n  other:\n    command: [true]\n    retry: maybe\nlog:\n  level: loud\n',
+        'listen: 127.0.0.1:8080\njobs:\n  export:\n    comand: [/bin/true]\n    timeout: 5\n'
+            + '  other:\n    command: [true]\n    retry: maybe\nlog:\n  level: loud\n',
     );
     const { status, stdout, stderr } = await ringback('check', '-c', file);
     assert.equal(status, 1);
@@ -71,7 +73,8 @@ test('check: a bad file, with file, line, key and remedy', async () => {
         assert.ok(lines.some((text) => text.startsWith(`${file}:${line}: ${key}`) && what.test(text)), `${key}: ${stderr}`);
 
     for (const command of ['serve', 'dev']) {
-        const refused = await ringback(command, ...(command === 'dev' ? ['--listen', '127.0.0.1:0', '--data', temporaryDirectory()] : []), '-c', file);
+        const flags = command === 'dev' ? ['--listen', '127.0.0.1:0', '--data', temporaryDirectory()] : [];
+        const refused = await ringback(command, ...flags, '-c', file);
         assert.equal(refused.status, 1, command);
         assert.equal(refused.stderr, stderr);
     }
@@ -103,13 +106,17 @@ test('tokens beside a running server', async (t) => {
     for (let i = 0; i < 20; i++) assert.equal(await list(), 401);
     assert.equal((await token('list', '--tenant', 'demo')).stdout.trimEnd().split('\n').length, 2);
 
-    const asJson = JSON.parse((await token('create', '--tenant', 'acme', '--client', 'x', '--role', 'backend', '--days', '7', '--json')).stdout);
+    const forAcme = ['--tenant', 'acme', '--client', 'x', '--role', 'backend', '--days', '7'];
+    const asJson = JSON.parse((await token('create', ...forAcme, '--json')).stdout);
     assert.deepEqual({ ...asJson, token: '' }, { token: '', tenant: 'acme', client: 'x', role: 'backend', label: 'x' });
     assert.match((await token('list', '--tenant', 'acme')).stdout, /\tbackend\tcreated \S+\texpires 2\d{3}-/);
 
     for (const args of [
-        ['create', '--tenant', 'a b', '--client', 'x'], ['create', '--tenant', 'a'], ['create', '--tenant', 'a', '--client', 'x', '--role', 'king'],
-        ['create', '--tenant', 'a', '--client', 'x', '--days', 'many'], ['revoke', '--tenant', 'demo'],
+        ['create', '--tenant', 'a b', '--client', 'x'],
+        ['create', '--tenant', 'a'],
+        ['create', '--tenant', 'a', '--client', 'x', '--role', 'king'],
+        ['create', '--tenant', 'a', '--client', 'x', '--days', 'many'],
+        ['revoke', '--tenant', 'demo'],
     ]) {
         const refused = await token(...args);
         assert.equal(refused.status, 1, args.join(' '));
@@ -126,7 +133,9 @@ test('an expired token', async (t) => {
 });
 
 test('dev: loopback only', async () => {
-    for (const listen of ['0.0.0.0:0', '192.0.2.1:8080', '[::]:0', 'example.com:80', '8080', '127.0.0.1', '127.0.0.1:x', '127.0.0.1:65536']) {
+    const elsewhere = ['0.0.0.0:0', '192.0.2.1:8080', '[::]:0', 'example.com:80'];
+    const malformed = ['8080', '127.0.0.1', '127.0.0.1:x', '127.0.0.1:65536'];
+    for (const listen of [...elsewhere, ...malformed]) {
         const { status, stderr } = await ringback('dev', '--listen', listen, '--data', temporaryDirectory());
         assert.equal(status, 1, listen);
         assert.match(stderr, /^ringback dev: [^\n]+\n$/);
@@ -164,7 +173,8 @@ test('one server for one directory, and one for one port', async (t) => {
     const other = net.createServer().listen(0, '127.0.0.1'); // also when somebody else has it
     await once(other, 'listening');
     t.after(() => other.close());
-    const taken = await ringback('dev', '--listen', `127.0.0.1:${other.address().port}`, '--data', temporaryDirectory(), '--json');
+    const address = `127.0.0.1:${other.address().port}`;
+    const taken = await ringback('dev', '--listen', address, '--data', temporaryDirectory(), '--json');
     assert.equal(taken.status, 1);
     assert.match(taken.stderr, /in use/i);
     assert.equal((await server.client.get('/livez')).status, 200);

@@ -217,7 +217,8 @@ async function countJobs() {
 }
 assert.equal(await countJobs(), accepted.size, 'one job for each key');
 
-const left = execFileSync('/bin/sh', ['-c', `grep -lza "^RINGBACK_OUT=${server.data}/" /proc/[0-9]*/environ 2>/dev/null; true`], { encoding: 'utf8' });
+const find = `grep -lza "^RINGBACK_OUT=${server.data}/" /proc/[0-9]*/environ 2>/dev/null; true`;
+const left = execFileSync('/bin/sh', ['-c', find], { encoding: 'utf8' });
 assert.equal(left, '', 'workers left behind');
 await server.stop();
 assert.deepEqual(readdirSync(path.join(server.data, 'work')), [], 'work directories left behind');

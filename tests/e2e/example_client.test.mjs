@@ -24,7 +24,8 @@ before(async () => {
 after(() => server.stop());
 
 async function run(args, env = {}) {
-    const options = { cwd: dir, env: { ...process.env, RINGBACK_URL: server.url, RINGBACK_TOKEN: server.token, ...env }, timeout: 60_000 };
+    const all = { ...process.env, RINGBACK_URL: server.url, RINGBACK_TOKEN: server.token, ...env };
+    const options = { cwd: dir, env: all, timeout: 60_000 };
     try {
         return { status: 0, ...(await promisify(execFile)(process.execPath, [script, ...args], options)) };
     } catch ({ code, stdout, stderr }) {

@@ -41,8 +41,13 @@ test('health', async () => {
 
 test('paths and methods', async () => {
     const { client } = server;
-    for (const path of ['/', '/v1', '/v1/', '/v1/jobs/', '/v1//jobs', '/V1/jobs', '/livez/']) assertProblem(await client.get(path), 404, 'not_found');
-    const allow = { '/v1/jobs': 'GET, HEAD, OPTIONS', '/v1/jobs/x/events': 'GET, HEAD, OPTIONS', '/v1/jobs/x': 'GET, HEAD, POST, DELETE, OPTIONS' };
+    for (const path of ['/', '/v1', '/v1/', '/v1/jobs/', '/v1//jobs', '/V1/jobs', '/livez/'])
+        assertProblem(await client.get(path), 404, 'not_found');
+    const allow = {
+        '/v1/jobs': 'GET, HEAD, OPTIONS',
+        '/v1/jobs/x': 'GET, HEAD, POST, DELETE, OPTIONS',
+        '/v1/jobs/x/events': 'GET, HEAD, OPTIONS',
+    };
     for (const [path, methods] of Object.entries(allow)) {
         const answer = await client.request('PUT', path);
         assertProblem(answer, 405, 'method_not_allowed');
@@ -83,7 +88,8 @@ const authorized = () => `Authorization: Bearer ${server.token}\r\n`;
 test('bodies: with a length, in chunks, expected', async (t) => {
     const post = (rest) => `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}${authorized()}${rest}`;
     assert.equal((await exchange(t, post('Content-Length: 7\r\n\r\n{"a":1}'))).status, 202);
-    const chunked = await exchange(t, post('Transfer-Encoding: chunked\r\n\r\n3;x=y\r\n{"b\r\n4\r\n":2}\r\n0\r\nTrailer: 1\r\n\r\n'));
+    const chunks = '3;x=y\r\n{"b\r\n4\r\n":2}\r\n0\r\nTrailer: 1\r\n\r\n';
+    const chunked = await exchange(t, post(`Transfer-Encoding: chunked\r\n\r\n${chunks}`));
     assert.equal(chunked.status, 202, chunked.body);
     assert.deepEqual(JSON.parse(chunked.body).params, { b: 2 });
     const raw = await RawConnection.open(t, server.port);
@@ -111,6 +117,7 @@ test('too much', async (t) => {
 });
 
 test('what is no HTTP', async (t) => {
+    const post = `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}`;
     const bad = {
         'no version': `GET /livez\r\n${HOST}\r\n`,
         'a bare CR': `GET /livez HTTP/1.1\rHost: x\r\n\r\n`,
@@ -120,18 +127,19 @@ test('what is no HTTP', async (t) => {
         'another Host in the target': `GET http://other/livez HTTP/1.1\r\n${HOST}\r\n`,
         'a blank before the colon': `GET /livez HTTP/1.1\r\n${HOST}A : b\r\n\r\n`,
         'a folded line': `GET /livez HTTP/1.1\r\n${HOST}A: b\r\n c\r\n\r\n`,
-        'a length and chunks': `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-        'two lengths': `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`,
-        'a length with a sign': `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}Content-Length: +1\r\n\r\n`,
+        'a length and chunks': `${post}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        'two lengths': `${post}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+        'a length with a sign': `${post}Content-Length: +1\r\n\r\n`,
         'a target with a blank': `GET /li vez HTTP/1.1\r\n${HOST}\r\n`,
         'a path out of the root': `GET /v1/../livez HTTP/1.1\r\n${HOST}\r\n`,
         'a bad escape': `GET /%zz HTTP/1.1\r\n${HOST}\r\n`,
         'TLS': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
     };
-    for (const [name, bytes] of Object.entries(bad)) await t.test(name, async (t) => problemIn(await exchange(t, bytes), 400, 'bad_request'));
+    for (const [name, bytes] of Object.entries(bad))
+        await t.test(name, async (t) => problemIn(await exchange(t, bytes), 400, 'bad_request'));
     problemIn(await exchange(t, `GET /livez HTTP/2.0\r\n${HOST}\r\n`), 505, 'unsupported_version');
-    problemIn(await exchange(t, `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n`), 501, 'not_implemented');
-    const chunks = await exchange(t, `POST /v1/jobs/echo HTTP/1.1\r\n${HOST}${authorized()}Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n`);
+    problemIn(await exchange(t, `${post}Transfer-Encoding: gzip, chunked\r\n\r\n`), 501, 'not_implemented');
+    const chunks = await exchange(t, `${post}${authorized()}Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n`);
     problemIn(chunks, 400, 'bad_request');
     assert.equal(await chunks.raw.rest(), '');
     assert.equal((await server.client.get('/livez')).status, 200);

@@ -118,7 +118,8 @@ for (const how of ['stop', 'kill']) {
 }
 
 test('an interrupted job is announced as text', async (t) => {
-    const server = await startServer({ t, config: rigiConfig({ jobs: { gated: { routes: ['POST /api/projects/{projectId}/process/gated'], command: gatedCommand } } }) });
+    const gated = { routes: ['POST /api/projects/{projectId}/process/gated'], command: gatedCommand }; // not retried
+    const server = await startServer({ t, config: rigiConfig({ jobs: { gated } }) });
     const gate = new Gate(t);
     const job = await dispatchGated(server.client, gate);
     await server.client.event(job, 'progress');
@@ -146,7 +147,8 @@ test('a kind that is no longer configured', async (t) => {
 });
 
 test('while the server stops', async (t) => {
-    const server = await startServer({ t, config: { jobs: { stubborn: { command: [worker, 'stubborn'], kill_grace: '500ms' } } } });
+    const stubborn = { command: [worker, 'stubborn'], kill_grace: '500ms' };
+    const server = await startServer({ t, config: { jobs: { stubborn } } });
     const { client } = server;
     const { id } = await client.start('stubborn');
     await client.event(id, 'progress');

@@ -16,7 +16,10 @@ const JOINED = '430[{"ok":true}]';
 let server;
 before(async () => {
     server = await startServer({
-        config: rigiConfig({ socketio: { namespaces: ['/', '/other'], max_payload: 20000 }, origins: ['https://app.example.com'] }),
+        config: rigiConfig({
+            socketio: { namespaces: ['/', '/other'], max_payload: 20000 },
+            origins: ['https://app.example.com'],
+        }),
     });
 });
 after(() => server.stop());
@@ -57,14 +60,16 @@ test('C# 3.x, as the sample client of the dialect', async (t) => {
 
     // The bytes of each frame: final, text, unmasked, length.
     const text = async (pattern) => {
-        const [whole, packet] = new RegExp(`^(?:\x81[\x00-\x7d]|\x81\x7e[^]{2})(${pattern})`).exec(await raw.until(new RegExp(pattern))) ?? [];
+        const form = new RegExp(`^(?:\x81[\x00-\x7d]|\x81\x7e[^]{2})(${pattern})`);
+        const [whole, packet] = form.exec(await raw.until(new RegExp(pattern))) ?? [];
         assert.ok(whole, `no frame of ${pattern}`);
         const n = packet.length;
         assert.equal(whole, String.fromCharCode(0x81, ...(n < 126 ? [n] : [126, n >> 8, n & 255])) + packet);
         return packet;
     };
     const sid = '[A-Za-z0-9_-]{20}';
-    const open = await text(`0\\{"sid":"${sid}","upgrades":\\[\\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":20000\\}`);
+    const numbers = '"pingInterval":25000,"pingTimeout":20000,"maxPayload":20000';
+    const open = await text(`0\\{"sid":"${sid}","upgrades":\\[\\],${numbers}\\}`);
     raw.send(frame('text', `40{"token":"${api.token}","withCredentials":true}`));
     const joined = await text(`40\\{"sid":"${sid}"\\}`);
     assert.notEqual(open.slice(8, 28), joined.slice(9, 29)); // the link's sid is a secret
@@ -100,7 +105,10 @@ const CLOSES = [
     '4299999999999999999999["a"]', // an ack id beyond 2^53-1
     '2', '2probe', '7', 'x', '', '1', 'bAAAA',
 ];
-const IGNORED = ['43[1]', '43999[1]', '42[1,2]', '42["nobody",{}]', '4277["nobody"]', '0', '3', '3probe', '5', '6', '41/other,', '42/other,["a"]'];
+const IGNORED = [
+    '43[1]', '43999[1]', '42[1,2]', '42["nobody",{}]', '4277["nobody"]',
+    '0', '3', '3probe', '5', '6', '41/other,', '42/other,["a"]',
+];
 
 test('bad packets close the link, and disturb nobody else', async (t) => {
     const bystander = await connect(t);

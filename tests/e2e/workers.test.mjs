@@ -34,7 +34,10 @@ before(async () => {
                 relative: { command: ['no-such-program-in-path'] },
                 retried: { command: [worker, 'fail-then-work', '{dir}'], attempts: 5, retry_backoff: '10ms' },
                 exhausted: { command: [worker, 'exit'], attempts: 3, retry_backoff: '10ms' },
-                hungry: { command: ['/bin/sh', '-c', 'head -c 2000000000 /dev/zero | tail -c 1999999999 | wc -c'], memory_max: '100MiB' },
+                hungry: {
+                    command: ['/bin/sh', '-c', 'head -c 2000000000 /dev/zero | tail -c 1999999999 | wc -c'],
+                    memory_max: '100MiB',
+                },
                 files: { command: ['/bin/sh', '-c', 'ulimit -n'], open_files_max: 64 },
                 environment: {
                     command: ['/bin/sh', '-c', 'env | grep -E "^(RINGBACK_|MINE)" | sort; pwd; ls -A'],
@@ -90,13 +93,13 @@ test('out of time, and deaf to SIGTERM, with children', async () => {
 
 /** Processes that have this job in their environment. */
 function workersOf(id) {
-    const script = 'for p in /proc/[0-9]*; do tr "\\0" "\\n" <$p/environ 2>/dev/null | grep -qx "RINGBACK_JOB=$0" && echo ${p#/proc/}; done; true';
-    return execFileSync('/bin/sh', ['-c', script, id], { encoding: 'utf8' }).trim();
+    const find = `grep -lza "^RINGBACK_JOB=${id}$" /proc/[0-9]*/environ 2>/dev/null; true`;
+    return execFileSync('/bin/sh', ['-c', find], { encoding: 'utf8' }).trim();
 }
 
 test('cancelled, and deaf to SIGTERM', async () => {
     const { id } = await client.start('endless');
-    await client.event(id, 'running');
+    await client.event(id, 'progress');
     assert.notEqual(workersOf(id), '');
     await client.delete(`/v1/jobs/${id}`);
     assert.equal((await client.end(id)).state, 'cancelled');
@@ -166,8 +169,8 @@ test('tried again in vain', async (t) => {
     const { id } = await client.start('exhausted');
     const stream = await openStream(t, `${server.url}/v1/jobs/${id}/events?after=start`, client.token);
     const states = [];
-    for (let event; (event = await stream.events.next()).event !== 'failed'; ) if (event.event !== 'progress') states.push(event.event);
-    assert.equal(states.join(), 'queued,running,queued,running,queued,running');
+    while (states.at(-1) !== 'failed') states.push((await stream.events.next()).event);
+    assert.equal(states.join(), 'queued,running,queued,running,queued,running,failed');
     const job = await client.job(id);
     assert.deepEqual([job.state, job.attempt, job.reason], ['failed', 3, 'failed']);
 });
@@ -191,9 +194,10 @@ test('where it runs, and what it is told', async () => {
 });
 
 test('several files become a ZIP with their directories', async (t) => {
+    const script = 'cd "$RINGBACK_OUT" && mkdir -p a/b && echo 1 >a/b/1.txt && echo 2 >"ä 2.txt" && : >empty';
     const own = await startServer({
         t,
-        config: { jobs: { tree: { command: ['/bin/sh', '-c', 'cd "$RINGBACK_OUT" && mkdir -p a/b && echo 1 >a/b/1.txt && echo 2 >"ä 2.txt" && : >empty'] } } },
+        config: { jobs: { tree: { command: ['/bin/sh', '-c', script] } } },
     });
     const job = await own.client.end((await own.client.start('tree')).id);
     assert.deepEqual([job.result.name, job.result.type], ['tree.zip', 'application/zip']);

@@ -7,8 +7,10 @@ import { Inbox, within } from './wait.mjs';
 export async function openStream(t, url, token, headers = {}) {
     const all = { Accept: 'text/event-stream', ...(token && { Authorization: `Bearer ${token}` }), ...headers };
     const request = http.get(url, { headers: all, agent: false });
-    const response = await within('the answer of an event stream', new Promise((resolve, reject) => request.on('response', resolve).on('error', reject)));
-    const stream = { status: response.statusCode, headers: response.headers, events: new Inbox(), close: () => request.destroy() };
+    const answered = new Promise((resolve, reject) => request.on('response', resolve).on('error', reject));
+    const response = await within('the answer of an event stream', answered);
+    const { statusCode: status, headers: head } = response;
+    const stream = { status, headers: head, events: new Inbox(), close: () => request.destroy() };
     request.on('error', () => {});
     let text = '';
     response.setEncoding('utf8').on('data', (part) => {
@@ -40,7 +42,7 @@ export function eventSource(t, url, token, names) {
     });
     const events = new Inbox();
     for (const name of names)
-        source.addEventListener(name, ({ lastEventId, data }) => events.push({ id: lastEventId, event: name, data: JSON.parse(data) }));
+        source.addEventListener(name, ({ lastEventId: id, data }) => events.push({ id, event: name, data: JSON.parse(data) }));
     t.after(() => source.close());
     return { source, events };
 }
