@@ -27,6 +27,11 @@ static void encode(struct rb_buf *out, rb_str bytes, const char *alphabet, bool 
     if (is_padded) memcpy(to, "==", 3 - tail);
 }
 
+size_t rb_base64_size(size_t bytes)
+{
+    return (bytes + 2) / 3 * 4;
+}
+
 void rb_base64_encode(struct rb_buf *out, rb_str bytes)
 {
     encode(out, bytes, standard, true);
@@ -77,15 +82,14 @@ static bool count_letters(rb_str text, size_t *out_letters)
     return true;
 }
 
-rb_err rb_base64_decode(struct rb_buf *out, rb_str text)
+static size_t decoded_bytes(size_t letters)
 {
-    size_t letters;
-    if (!count_letters(text, &letters)) return RB_BAD_REQUEST;
-    size_t n = letters / 4 * 3 + (letters % 4 ? letters % 4 - 1 : 0);
-    if (n == 0) return RB_OK;
-    if (!rb_buf_reserve(out, n)) return RB_OUT_OF_MEMORY;
-    char *to = out->p + out->n;
-    out->n += n;
+    return letters / 4 * 3 + (letters % 4 ? letters % 4 - 1 : 0);
+}
+
+/* `to` may be where the text begins: a byte is written only after the letters it is made of are read. */
+static void decode(char *to, rb_str text)
+{
     uint32_t bits = 0;
     unsigned have = 0;
     for (size_t i = 0; i < text.n; i++) {
@@ -97,5 +101,26 @@ rb_err rb_base64_decode(struct rb_buf *out, rb_str text)
         have -= 8;
         *to++ = (char)(bits >> have & 0xff);
     }
+}
+
+rb_err rb_base64_decode(struct rb_buf *out, rb_str text)
+{
+    size_t letters;
+    if (!count_letters(text, &letters)) return RB_BAD_REQUEST;
+    size_t n = decoded_bytes(letters);
+    if (n == 0) return RB_OK;
+    if (!rb_buf_reserve(out, n)) return RB_OUT_OF_MEMORY;
+    decode(out->p + out->n, text);
+    out->n += n;
     return RB_OK;
+}
+
+bool rb_base64_decode_in_place(char *text, size_t n, size_t *out_n)
+{
+    size_t letters;
+    rb_str whole = {text, n};
+    if (!count_letters(whole, &letters)) return false;
+    decode(text, whole);
+    *out_n = decoded_bytes(letters);
+    return true;
 }

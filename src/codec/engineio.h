@@ -1,10 +1,10 @@
-/* Engine.IO protocol v4: the packets that carry Socket.IO, and the rules for opening a link. Pure: slices in,
- * bytes out; no sockets, no clock, no allocation but the output buffer's.
+/* Engine.IO protocol v4 and v3: the packets that carry Socket.IO, and the rules for opening a link. Pure:
+ * slices in, bytes out; no sockets, no clock, no allocation but the output buffer's.
  *
- * A packet is one digit and its data. On WebSocket each packet is one text message; on long-polling several
- * are joined by the byte 0x1e, which no packet holds. Reading and writing of one packet is the same for both,
- * so it knows of neither. Binary data has no digit (a binary message, or text that begins with 'b') and is
- * none of these packets. */
+ * A packet is one digit and its data. On WebSocket each packet is one text message, on long-polling several
+ * share a body (codec/engineio_payload.h). Reading and writing of one packet is the same for both, so it
+ * knows of neither. Binary data has no digit (a binary message, or text that begins with 'b') and is none of
+ * these packets. */
 #ifndef RB_CODEC_ENGINEIO_H
 #define RB_CODEC_ENGINEIO_H
 

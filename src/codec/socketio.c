@@ -160,25 +160,47 @@ void rb_sio_put(struct rb_buf *out, const struct rb_sio_packet *packet)
     rb_buf_add_str(out, packet->json);
 }
 
+/* An object of one or two keys; the second value is JSON. */
 static void put_object(struct rb_buf *out, enum rb_sio_packet_type type, rb_str nsp, const char *key,
-                       rb_str value)
+                       rb_str value, const char *second_key, rb_str second_json)
 {
     rb_sio_put(out, &(struct rb_sio_packet){.type = type, .nsp = nsp});
     struct rb_json_out json = {.buf = out};
     rb_json_begin_object(&json);
     rb_json_put_key(&json, key);
     rb_json_put_str(&json, value);
+    if (second_key) {
+        rb_json_put_key(&json, second_key);
+        rb_json_put_raw(&json, second_json);
+    }
     rb_json_end_object(&json);
 }
 
 void rb_sio_put_connect(struct rb_buf *out, rb_str nsp, rb_str sid)
 {
-    put_object(out, RB_SIO_CONNECT, nsp, "sid", sid);
+    put_object(out, RB_SIO_CONNECT, nsp, "sid", sid, NULL, RB_STR_NONE);
+}
+
+void rb_sio_put_connect_pid(struct rb_buf *out, rb_str nsp, rb_str sid, rb_str pid)
+{
+    rb_sio_put(out, &(struct rb_sio_packet){.type = RB_SIO_CONNECT, .nsp = nsp});
+    struct rb_json_out json = {.buf = out};
+    rb_json_begin_object(&json);
+    rb_json_put_key(&json, "sid");
+    rb_json_put_str(&json, sid);
+    rb_json_put_key(&json, "pid");
+    rb_json_put_str(&json, pid);
+    rb_json_end_object(&json);
 }
 
 void rb_sio_put_connect_error(struct rb_buf *out, rb_str nsp, rb_str message)
 {
-    put_object(out, RB_SIO_CONNECT_ERROR, nsp, "message", message);
+    put_object(out, RB_SIO_CONNECT_ERROR, nsp, "message", message, NULL, RB_STR_NONE);
+}
+
+void rb_sio_put_connect_error_data(struct rb_buf *out, rb_str nsp, rb_str message, rb_str data)
+{
+    put_object(out, RB_SIO_CONNECT_ERROR, nsp, "message", message, "data", data);
 }
 
 void rb_sio_put_disconnect(struct rb_buf *out, rb_str nsp)
@@ -189,8 +211,23 @@ void rb_sio_put_disconnect(struct rb_buf *out, rb_str nsp)
 void rb_sio_put_event(struct rb_buf *out, rb_str nsp, bool has_ack_id, uint64_t ack_id, rb_str name,
                       rb_str args)
 {
-    rb_sio_put(out, &(struct rb_sio_packet){
-                        .type = RB_SIO_EVENT, .nsp = nsp, .has_ack_id = has_ack_id, .ack_id = ack_id});
+    rb_sio_put_binary_event(out, nsp, has_ack_id, ack_id, name, args, 0);
+}
+
+void rb_sio_put_ack(struct rb_buf *out, rb_str nsp, uint64_t ack_id, rb_str args)
+{
+    rb_sio_put_binary_ack(out, nsp, ack_id, args, 0);
+}
+
+void rb_sio_put_binary_event(struct rb_buf *out, rb_str nsp, bool has_ack_id, uint64_t ack_id, rb_str name,
+                             rb_str args, uint32_t attachments)
+{
+    RB_CHECK(attachments <= RB_SIO_ATTACHMENTS_MAX);
+    rb_sio_put(out, &(struct rb_sio_packet){.type = attachments > 0 ? RB_SIO_BINARY_EVENT : RB_SIO_EVENT,
+                                            .attachments = attachments,
+                                            .nsp = nsp,
+                                            .has_ack_id = has_ack_id,
+                                            .ack_id = ack_id});
     struct rb_json_out json = {.buf = out};
     rb_json_begin_array(&json);
     rb_json_put_str(&json, name);
@@ -198,11 +235,34 @@ void rb_sio_put_event(struct rb_buf *out, rb_str nsp, bool has_ack_id, uint64_t 
     rb_json_end_array(&json);
 }
 
-void rb_sio_put_ack(struct rb_buf *out, rb_str nsp, uint64_t ack_id, rb_str args)
+void rb_sio_put_binary_ack(struct rb_buf *out, rb_str nsp, uint64_t ack_id, rb_str args, uint32_t attachments)
 {
-    rb_sio_put(out,
-               &(struct rb_sio_packet){.type = RB_SIO_ACK, .nsp = nsp, .has_ack_id = true, .ack_id = ack_id});
+    RB_CHECK(attachments <= RB_SIO_ATTACHMENTS_MAX);
+    rb_sio_put(out, &(struct rb_sio_packet){.type = attachments > 0 ? RB_SIO_BINARY_ACK : RB_SIO_ACK,
+                                            .attachments = attachments,
+                                            .nsp = nsp,
+                                            .has_ack_id = true,
+                                            .ack_id = ack_id});
     rb_buf_add_char(out, '[');
     rb_buf_add_str(out, args);
     rb_buf_add_char(out, ']');
+}
+
+void rb_sio_split_query(rb_str nsp, rb_str *out_name, rb_str *out_query)
+{
+    rb_str rest = nsp, name = nsp;
+    rb_str_split(&rest, '?', &name);
+    *out_name = name;
+    *out_query = rest;
+}
+
+/* Without JSON there is nothing after the namespace, and its comma says that it is over. */
+void rb_sio_put_connect_v4(struct rb_buf *out, rb_str nsp)
+{
+    rb_sio_put(out, &(struct rb_sio_packet){.type = RB_SIO_CONNECT, .nsp = nsp});
+}
+
+void rb_sio_put_connect_error_v4(struct rb_buf *out, rb_str nsp, rb_str json)
+{
+    rb_sio_put(out, &(struct rb_sio_packet){.type = RB_SIO_CONNECT_ERROR, .nsp = nsp, .json = json});
 }

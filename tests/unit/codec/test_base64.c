@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "test.h"
 
+#include <string.h>
+
 /* RFC 4648 section 10, and bytes that meet the last two letters. */
 static const struct {
     const char *bytes, *standard, *for_urls;
@@ -25,6 +27,7 @@ static void both_alphabets(void **state)
         struct rb_buf buf = {0};
         rb_base64_encode(&buf, rb_str_of(pairs[i].bytes));
         assert_str(rb_buf_str(&buf), pairs[i].standard);
+        assert_int_equal(rb_base64_size(rb_str_of(pairs[i].bytes).n), buf.n);
         rb_buf_clear(&buf);
         rb_base64url_encode(&buf, rb_str_of(pairs[i].bytes));
         assert_str(rb_buf_str(&buf), pairs[i].for_urls);
@@ -86,6 +89,29 @@ static void refuses(void **state)
     rb_buf_fini(&buf);
 }
 
+/* What stands in the text's own place is what goes into a buffer, and a bad text stays as it was. */
+static void in_place(void **state)
+{
+    (void)state;
+    static const rb_str rows[] = {
+        {"", 0},         {"Zm9v", 4},       {"Zm9vYg==", 8}, {"Z\nm\n9\nv\nYmE", 11},
+        {"+/++-_--", 8}, {"Zm9v\nYg==", 9}, {"Zg=", 3},      {"Zm9v!", 5},
+        {"====", 4},     {"Zm9vZm9vZ", 9},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rb_buf expected = {0};
+        char text[16];
+        if (rows[i].n > 0) memcpy(text, rows[i].p, rows[i].n);
+        size_t n = 77;
+        bool is_base64 = rb_base64_decode(&expected, rows[i]) == RB_OK;
+        assert_int_equal(rb_base64_decode_in_place(text, rows[i].n, &n), is_base64);
+        assert_int_equal(n, is_base64 ? expected.n : 77);
+        assert_true(rb_str_eq((rb_str){text, is_base64 ? n : rows[i].n},
+                              is_base64 ? rb_buf_str(&expected) : rows[i]));
+        rb_buf_fini(&expected);
+    }
+}
+
 static void limits_and_memory(void **state)
 {
     (void)state;
@@ -116,6 +142,7 @@ int main(void)
         cmocka_unit_test(every_byte_there_and_back),
         cmocka_unit_test(appends_and_skips_white_space),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(in_place),
         cmocka_unit_test(limits_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

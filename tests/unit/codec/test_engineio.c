@@ -147,6 +147,9 @@ static void test_request_checks(void **state)
         {"websocket", "04", NULL, NULL, GET | UPGRADE, &v4_only, RB_EIO_UNSUPPORTED_VERSION},
         {"polling", "3", NULL, NULL, GET, &all, RB_EIO_NO_ERROR},
         {"polling", "4", NULL, NULL, GET, &all, RB_EIO_NO_ERROR},
+        {"websocket", "3", NULL, NULL, GET | UPGRADE, &all, RB_EIO_NO_ERROR},
+        {"websocket", NULL, NULL, NULL, GET | UPGRADE, &all, RB_EIO_UNSUPPORTED_VERSION},
+        {"polling", "3", NULL, NULL, 0, &all, RB_EIO_BAD_HANDSHAKE_METHOD},
         {"polling", "5", NULL, NULL, GET, &all, RB_EIO_UNSUPPORTED_VERSION},
         {"polling", NULL, NULL, NULL, GET, &all, RB_EIO_UNSUPPORTED_VERSION},
         /* on a link */
@@ -163,6 +166,11 @@ static void test_request_checks(void **state)
         {"polling", NULL, "sid", &on_polling, GET, &v4_only, RB_EIO_BAD_REQUEST},
         {"polling", "4", "sid", &v3_on_polling, GET, &all, RB_EIO_BAD_REQUEST},
         {"polling", "3", "sid", &v3_on_polling, GET, &all, RB_EIO_NO_ERROR},
+        {"polling", "3", "sid", &v3_on_polling, 0, &all, RB_EIO_NO_ERROR},
+        {"polling", NULL, "sid", &v3_on_polling, GET, &all, RB_EIO_BAD_REQUEST},
+        {"websocket", "3", "sid", &v3_on_polling, GET | UPGRADE, &all, RB_EIO_NO_ERROR},
+        {"websocket", "4", "sid", &v3_on_polling, GET | UPGRADE, &all, RB_EIO_BAD_REQUEST},
+        {"websocket", "3", "sid", &on_polling, GET | UPGRADE, &all, RB_EIO_BAD_REQUEST},
     };
     for (size_t i = 0; i < RB_COUNT(rows); i++) {
         struct rb_eio_request request = {.transport = rb_str_of(rows[i].transport),

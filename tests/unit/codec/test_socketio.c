@@ -449,6 +449,76 @@ static void test_writing(void **state)
     rb_buf_fini(&buf);
 }
 
+static void test_writing_connect_and_binary(void **state)
+{
+    (void)state;
+    const rb_str root = RB_STR("/"), nsp = RB_STR("/nsp");
+    struct rb_buf buf = {0};
+
+    rb_sio_put_connect_pid(&buf, root, RB_STR("A"), RB_STR("P"));
+    assert_written(&buf, "40{\"sid\":\"A\",\"pid\":\"P\"}");
+    rb_sio_put_connect_pid(&buf, nsp, RB_STR("A"), RB_STR("P"));
+    assert_written(&buf, "40/nsp,{\"sid\":\"A\",\"pid\":\"P\"}");
+
+    rb_sio_put_connect_error_data(&buf, RB_STR("/mw"), RB_STR("not authorized"), RB_STR("{\"a\":1}"));
+    assert_written(&buf, "44/mw,{\"message\":\"not authorized\",\"data\":{\"a\":1}}");
+    rb_sio_put_connect_error_data(&buf, root, RB_STR("m"), RB_STR("null"));
+    assert_written(&buf, "44{\"message\":\"m\",\"data\":null}");
+
+    rb_sio_put_binary_event(&buf, root, false, 0, RB_STR("x"), RB_STR("1"), 2);
+    assert_written(&buf, "452-[\"x\",1]");
+    rb_sio_put_binary_event(&buf, nsp, true, 7, RB_STR("x"), RB_STR_NONE, 10);
+    assert_written(&buf, "4510-/nsp,7[\"x\"]");
+    rb_sio_put_binary_event(&buf, nsp, true, 7, RB_STR("x"), RB_STR_NONE, 0);
+    assert_written(&buf, "42/nsp,7[\"x\"]");
+    rb_sio_put_binary_ack(&buf, root, 7, RB_STR("1"), 1);
+    assert_written(&buf, "461-7[1]");
+    rb_sio_put_binary_ack(&buf, nsp, 7, RB_STR("1"), 0);
+    assert_written(&buf, "43/nsp,7[1]");
+    rb_buf_fini(&buf);
+}
+
+/* What the older revision has otherwise. */
+static void test_v4(void **state)
+{
+    (void)state;
+    struct rb_buf buf = {0};
+    rb_sio_put_connect_v4(&buf, RB_STR("/"));
+    assert_written(&buf, "40");
+    rb_sio_put_connect_v4(&buf, RB_STR("/nsp"));
+    assert_written(&buf, "40/nsp,");
+    rb_sio_put_connect_error_v4(&buf, RB_STR("/nsp"), RB_STR("\"text\""));
+    assert_written(&buf, "44/nsp,\"text\"");
+    rb_sio_put_connect_error_v4(&buf, RB_STR("/"), RB_STR("{\"message\":\"m\"}"));
+    assert_written(&buf, "44{\"message\":\"m\"}");
+    rb_buf_fini(&buf);
+
+    static const struct {
+        const char *wire, *name, *query; /* query NULL: there is none */
+    } rows[] = {
+        {"40/nsp?token=1,", "/nsp", "token=1"},
+        {"40/nsp?token=1", "/nsp", "token=1"},
+        {"40/nsp,", "/nsp", NULL},
+        {"40/nsp", "/nsp", NULL},
+        {"40/nsp?,", "/nsp", ""},
+        {"40/nsp?a=1&b=?2,", "/nsp", "a=1&b=?2"},
+        {"40/?token=1,", "/", "token=1"},
+        {"40/nsp?a=%2C,", "/nsp", "a=%2C"},
+        {"40", "/", NULL},
+    };
+    for (size_t i = 0; i < RB_COUNT(rows); i++) {
+        struct rb_sio_packet packet;
+        struct rb_json doc;
+        rb_str name, query;
+        assert_int_equal(take(rows[i].wire, &packet, &doc), RB_OK);
+        rb_sio_split_query(packet.nsp, &name, &query);
+        assert_str(name, rows[i].name);
+        assert_int_equal(query.p != NULL, rows[i].query != NULL);
+        assert_str(query, rows[i].query);
+        rb_json_fini(&doc);
+    }
+}
+
 static void test_writing_without_memory(void **state)
 {
     (void)state;
@@ -472,6 +542,8 @@ int main(void)
         cmocka_unit_test(test_lines_of_clients),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_writing_connect_and_binary),
+        cmocka_unit_test(test_v4),
         cmocka_unit_test(test_writing_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
