@@ -16,6 +16,7 @@ static void on_begin(struct rb_timer *timer)
     struct rb_jobs *jobs = RB_OUTER(timer, struct rb_jobs, expiry);
     recover_go_on(jobs);
     expiry_start(jobs);
+    topic_expiry_start(jobs);
 }
 
 /* A timer and not at once: a loop that is ended without having run still runs its letters, but must not start
@@ -82,6 +83,7 @@ static void end_stop_if_all_done(struct rb_jobs *jobs)
     if (!jobs->is_stopping || jobs->has_stopped || jobs->under_way > 0) return;
     jobs->has_stopped = true;
     rb_timer_stop(&jobs->expiry);
+    rb_timer_stop(&jobs->topic_expiry);
     drop_all(jobs); /* what waits is stored */
     jobs->stopped(jobs->stopped_arg);
 }
@@ -114,6 +116,7 @@ void rb_jobs_free(struct rb_jobs *jobs)
 {
     if (!jobs) return;
     rb_timer_stop(&jobs->expiry);
+    rb_timer_stop(&jobs->topic_expiry);
     drop_all(jobs);
     rb_map_fini(&jobs->by_id);
     rb_map_fini(&jobs->by_number);

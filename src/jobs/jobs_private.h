@@ -25,10 +25,11 @@ struct rb_jobs {
     struct rb_map kinds_by_name;    /* does not change while loops run */
     struct rb_map by_id, by_number; /* open jobs that are stored */
     char *self_path;
-    struct rb_timer expiry;
-    struct rb_mail go;    /* sent by rb_jobs_new, so that the loop begins with what was open */
-    struct rb_list found; /* jobs that were open at the start, in order, until then */
-    unsigned under_way;   /* letters, transactions and work that come back to this loop */
+    struct rb_timer expiry, topic_expiry;
+    uint64_t topics_passed; /* topic_expiry.c: the last one looked at in this round */
+    struct rb_mail go;      /* sent by rb_jobs_new, so that the loop begins with what was open */
+    struct rb_list found;   /* jobs that were open at the start, in order, until then */
+    unsigned under_way;     /* letters, transactions and work that come back to this loop */
     bool is_stopping, has_stopped;
     void (*stopped)(void *arg);
     void *stopped_arg;
@@ -169,8 +170,9 @@ void recover_go_on(struct rb_jobs *jobs);                           /* on the lo
  * work_root. Blocking. */
 void leftovers_kill(rb_str work_root);
 
-/* expiry.c */
+/* expiry.c, topic_expiry.c */
 void expiry_start(struct rb_jobs *jobs);
+void topic_expiry_start(struct rb_jobs *jobs);
 
 /* command.c: the argument list of a kind with the parameters in their places, NULL at the end, in the arena.
  * RB_UNPROCESSABLE, RB_BAD_JSON and the like; *out_why says what is wrong (in the arena). */

@@ -20,9 +20,14 @@ struct rb_db {
 
 enum rb_db_use { RB_DB_WRITES, RB_DB_READS };
 
+/* How long SQLite waits for a lock of another connection: only ever the command line's, or recovery after a
+ * crash. */
+enum { RB_DB_PATIENCE_MS = 5000 };
+
 /* Opens (and for writing creates) the file. *db may be closed also after a failure. */
 rb_err rb_db_open(struct rb_db *db, const char *path, enum rb_db_use use);
-void rb_db_close(struct rb_db *db); /* safe on a zeroed one */
+void rb_db_close(struct rb_db *db);                /* safe on a zeroed one */
+void rb_db_set_patience(struct rb_db *db, int ms); /* RB_DB_PATIENCE_MS when opened */
 
 rb_err rb_db_error(struct rb_db *db, int sqlite_code);
 rb_err rb_db_exec(struct rb_db *db, const char *sql); /* not prepared, no rows */

@@ -55,6 +55,49 @@ rb_err rb_read_events(struct rb_reader *reader, struct rb_arena *arena, rb_str t
     return RB_OK;
 }
 
+rb_err rb_read_topics(struct rb_reader *reader, struct rb_arena *arena, uint64_t after, uint32_t limit,
+                      struct rb_topic_record **out, uint32_t *out_count)
+{
+    struct rb_rows rows = {0};
+    struct rb_query query = rb_query_begin(&reader->db, RB_SQL_TOPICS_AFTER);
+    rb_query_number(&query, after);
+    rb_query_number(&query, limit);
+    while (rb_query_next(&query)) {
+        struct rb_topic_record *topic = rb_rows_add(&rows, arena, sizeof *topic);
+        topic->id = rb_query_get_number(&query, 0);
+        topic->name = rb_rows_keep(arena, rb_query_get_str(&query, 1));
+    }
+    rb_err err = rb_query_end(&query);
+    if (err != RB_OK) return err;
+    *out = rows.items;
+    *out_count = rows.count;
+    return RB_OK;
+}
+
+/* For queries that give one number, or no row. */
+static rb_err get_number(struct rb_query *query, uint64_t if_none, uint64_t *out_number)
+{
+    uint64_t number = rb_query_next(query) ? rb_query_get_number(query, 0) : if_none;
+    rb_err err = rb_query_end(query);
+    if (err == RB_OK) *out_number = number;
+    return err;
+}
+
+rb_err rb_read_oldest_event_ms(struct rb_reader *reader, uint64_t *out_ms)
+{
+    struct rb_query query = rb_query_begin(&reader->db, RB_SQL_EVENT_OLDEST);
+    return get_number(&query, UINT64_MAX, out_ms);
+}
+
+rb_err rb_read_last_old_event(struct rb_reader *reader, uint64_t topic_id, uint64_t up_to_ms,
+                              uint64_t *out_event_id)
+{
+    struct rb_query query = rb_query_begin(&reader->db, RB_SQL_EVENT_LAST_OLD);
+    rb_query_number(&query, topic_id);
+    rb_query_number(&query, up_to_ms);
+    return get_number(&query, 0, out_event_id);
+}
+
 rb_err rb_read_cursors(struct rb_reader *reader, struct rb_arena *arena, rb_str topic,
                        struct rb_cursor_record **out, uint32_t *out_count)
 {

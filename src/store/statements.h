@@ -17,7 +17,7 @@
 #define RB_JOB_WHOLE "number" RB_JOB_COLUMNS(RB_JOB_SELECTED, RB_JOB_SELECTED, RB_JOB_SELECTED)
 #define RB_JOB_SHORT "number" RB_JOB_COLUMNS(RB_JOB_LISTED, RB_JOB_LISTED, RB_JOB_LISTED)
 
-/* Rows deleted at a time; see trim.h. */
+/* Rows deleted at a time; see topics.h. */
 #define RB_SWEEP_ROWS 200
 #define RB_SWEEP_ROWS_TEXT "200"
 
@@ -58,11 +58,16 @@
     X(TOPIC_UNSWEPT, "SELECT id, trimmed_id, name IS NULL FROM topics INDEXED BY topics_unswept"             \
                      " WHERE is_swept = 0 LIMIT 1")                                                          \
                                                                                                              \
+    X(TOPICS_AFTER, "SELECT id, name FROM topics WHERE id > ?1 AND name IS NOT NULL ORDER BY id LIMIT ?2")   \
+                                                                                                             \
     X(EVENT_INSERT, "INSERT INTO events (topic, time_ms, flags, audience, name, data)"                       \
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                      \
     X(EVENT_NEWEST_UP_TO, "SELECT max(id) FROM events WHERE topic = ?1 AND id <= ?2")                        \
     X(EVENTS_DELETE, "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE topic = ?1 AND id <= ?2"   \
                      " ORDER BY id LIMIT " RB_SWEEP_ROWS_TEXT ")")                                           \
+    X(EVENT_OLDEST, "SELECT time_ms FROM events WHERE id > 0 ORDER BY id LIMIT 1")                           \
+    X(EVENT_LAST_OLD, "SELECT max(id) FROM events WHERE topic = ?1 AND id < ifnull((SELECT id FROM events"   \
+                      " WHERE topic = ?1 AND time_ms > ?2 ORDER BY id LIMIT 1), 9223372036854775807)")       \
     X(EVENTS_AFTER, "SELECT id, time_ms, flags, audience, name, data FROM events"                            \
                     " WHERE topic = ?1 AND id > ?2 ORDER BY id LIMIT ?3")                                    \
                                                                                                              \

@@ -186,6 +186,21 @@ rb_err rb_read_events(struct rb_reader *reader, struct rb_arena *arena, rb_str t
                       uint32_t limit, struct rb_event_record **out_events, uint32_t *out_count,
                       uint64_t *out_trimmed);
 
+/* For who goes through all topics bit by bit: those behind `after` (0 = from the start), at most limit. */
+struct rb_topic_record {
+    uint64_t id; /* rises in the order of their making */
+    rb_str name;
+};
+rb_err rb_read_topics(struct rb_reader *reader, struct rb_arena *arena, uint64_t after, uint32_t limit,
+                      struct rb_topic_record **out, uint32_t *out_count);
+/* When the oldest event of all, the first in the order of ids, was published; UINT64_MAX when there is none.
+ */
+rb_err rb_read_oldest_event_ms(struct rb_reader *reader, uint64_t *out_ms);
+/* The last of those events at the topic's start that were published at or before this time; 0 = none. As in
+ * every trimming, what follows a younger event stays with it. */
+rb_err rb_read_last_old_event(struct rb_reader *reader, uint64_t topic_id, uint64_t up_to_ms,
+                              uint64_t *out_event_id);
+
 struct rb_cursor_record {
     rb_str name;
     uint64_t id;

@@ -4,10 +4,15 @@
  * undone alone. What fails for all, a full disk or a failing sync, fails the group: nothing of it is kept,
  * everyone is told, and the next group tries anew.
  *
- * Checkpoints, which move pages from the WAL into the database, are made by this thread only, when nobody
- * waits; a WAL that has become very large is forced back to its beginning, which waits for readers. The rest
- * of a large trimming is swept in portions, one with every group and one after the other when nobody waits.
- */
+ * Checkpoints, which move pages from the WAL into the database, are made by this thread only, between groups
+ * and whether somebody waits or not: SQLite moves all that there is at once, so what is put off under load is
+ * a pause of a tenth of a second later on. In steps of 4 MiB it is a few milliseconds, and since the writer
+ * has then moved all that it wrote, the next group begins the WAL anew: the file stays small, is written over
+ * instead of extended, and is never truncated on the way. Only readers can be in the way of that; when they
+ * have made the WAL very large, it is forced back to its beginning, which waits for them a moment.
+ *
+ * The rest of a large trimming is swept in portions, one with every group and one after the other when nobody
+ * waits. */
 #include "store/writer.h"
 
 #include "base/check.h"
@@ -21,6 +26,7 @@ enum {
     GROUP_MAX = 512,
     CHECKPOINT_PAGES = 1024,  /* 4 MiB of WAL */
     FORCED_PAGES = 16 * 1024, /* 64 MiB */
+    FORCED_WAIT_MS = 20,      /* for readers, while callers wait */
 };
 
 /* ---- the queue ---- */
@@ -150,7 +156,10 @@ static int on_wal_grown(void *arg, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle, (void)name;
     struct rb_writer *writer = arg;
-    if ((unsigned)pages < writer->wal_pages) writer->checkpoint_pages = CHECKPOINT_PAGES; /* began anew */
+    if ((unsigned)pages < writer->wal_pages) { /* began anew */
+        writer->checkpoint_pages = CHECKPOINT_PAGES;
+        writer->forced_pages = FORCED_PAGES;
+    }
     writer->wal_pages = (unsigned)pages;
     return SQLITE_OK;
 }
@@ -166,27 +175,28 @@ static rb_err checkpoint(struct rb_writer *writer, int mode)
                : rb_db_error(writer->db, code); /* busy: readers; later */
 }
 
+static rb_err force_checkpoint(struct rb_writer *writer)
+{
+    rb_db_set_patience(writer->db, FORCED_WAIT_MS);
+    rb_err err = checkpoint(writer, SQLITE_CHECKPOINT_RESTART);
+    rb_db_set_patience(writer->db, RB_DB_PATIENCE_MS);
+    return err;
+}
+
 /* A WAL that has been moved wholly begins anew with the next commit. If a reader was in the way it grows on,
- * and the next try is made when it has grown as much again. */
+ * and the next step is made when it has grown as much again. */
 static void make_checkpoint(struct rb_writer *writer)
 {
-    bool is_forced = writer->wal_pages >= FORCED_PAGES;
-    log_trouble(writer, "store.checkpoint_failed",
-                checkpoint(writer, is_forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE));
+    bool is_forced = writer->wal_pages >= writer->forced_pages;
+    if (is_forced) writer->forced_pages = writer->wal_pages + FORCED_PAGES;
     writer->checkpoint_pages = writer->wal_pages + CHECKPOINT_PAGES;
+    rb_err err = is_forced ? force_checkpoint(writer) : checkpoint(writer, SQLITE_CHECKPOINT_PASSIVE);
+    log_trouble(writer, "store.checkpoint_failed", err);
 }
 
 static bool wants_checkpoint(const struct rb_writer *writer)
 {
     return writer->is_server && writer->wal_pages >= writer->checkpoint_pages;
-}
-
-static void do_idle_work(struct rb_writer *writer)
-{
-    if (wants_checkpoint(writer))
-        make_checkpoint(writer);
-    else if (write_group(writer, NULL) != RB_OK)
-        writer->has_unswept = false; /* the next trimming, or the next start, asks again */
 }
 
 /* ---- the thread ---- */
@@ -195,8 +205,9 @@ static void *writer_main(void *arg)
 {
     struct rb_writer *writer = arg;
     for (;;) {
+        if (wants_checkpoint(writer)) make_checkpoint(writer);
         pthread_mutex_lock(&writer->mutex);
-        while (!writer->first && !writer->is_stopping && !writer->has_unswept && !wants_checkpoint(writer))
+        while (!writer->first && !writer->is_stopping && !writer->has_unswept)
             pthread_cond_wait(&writer->is_wanted, &writer->mutex);
         struct rb_tx *group = take_group(writer);
         bool is_last = !group && writer->is_stopping;
@@ -204,9 +215,8 @@ static void *writer_main(void *arg)
         if (is_last) break;
         if (group)
             write_and_answer(writer, group);
-        else
-            do_idle_work(writer);
-        if (wants_checkpoint(writer) && writer->wal_pages >= FORCED_PAGES) make_checkpoint(writer);
+        else if (write_group(writer, NULL) != RB_OK)
+            writer->has_unswept = false; /* the next trimming, or the next start, asks again */
     }
     if (writer->is_server)
         log_trouble(writer, "store.checkpoint_failed", checkpoint(writer, SQLITE_CHECKPOINT_TRUNCATE));
@@ -222,6 +232,7 @@ void rb_writer_start(struct rb_writer *writer, struct rb_db *db, struct rb_place
         .has_unswept = is_server,      /* an earlier process may have left some, */
         .wal_pages = CHECKPOINT_PAGES, /* and a large WAL */
         .checkpoint_pages = CHECKPOINT_PAGES,
+        .forced_pages = FORCED_PAGES,
     };
     writer->last = &writer->first;
     sqlite3_wal_hook(db->handle, on_wal_grown, writer);

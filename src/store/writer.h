@@ -25,7 +25,8 @@ struct rb_writer {
     /* the thread's own */
     bool has_unswept;
     unsigned wal_pages;        /* of the WAL file's current round, as of the last commit */
-    unsigned checkpoint_pages; /* a checkpoint is worth it from here on */
+    unsigned checkpoint_pages; /* from here on a checkpoint is due, */
+    unsigned forced_pages;     /* and from here on one that waits for readers */
 };
 
 /* `db` is open and migrated. */

@@ -98,6 +98,7 @@ static inline void rig_open(void)
     static const struct rb_topic_rule rules[] = {
         {.pattern = {"*/jobs/*", 8}, .keep = {100000, 1 << 28, UINT64_C(1) << 40, true}},
         {.pattern = {"*/rooms/**", 10}, .keep = {100000, 1 << 28, UINT64_C(1) << 40, true}},
+        {.pattern = {"*/notes/**", 10}, .keep = {100000, 1 << 28, 3600000, true}},
         {.pattern = {"**", 2}, .keep = {100000, 1 << 28, UINT64_C(1) << 40, false}},
     };
     struct rb_buf why = {0};

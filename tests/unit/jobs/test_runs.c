@@ -18,7 +18,7 @@ static void a_job_runs_and_leaves_a_result(void **state)
     (void)kind;
     rig_open();
     rb_str id = rig_start("report", "{\"a\": [1, 2]}");
-    assert_int_equal(id.n, 22);
+    assert_int_equal(id.n, 24);
     struct seen *seen;
     const struct rb_job_record *job = rig_end(id, &seen);
     assert_int_equal(job->state, RB_JOB_STATE_FINISHED);

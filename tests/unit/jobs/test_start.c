@@ -45,6 +45,25 @@ static void what_cannot_be_started_is_refused(void **state)
     rig_close();
 }
 
+/* Which keeps them together in the store's indexes. */
+static void ids_rise_with_time(void **state)
+{
+    (void)state;
+    rig_kind("quick", "true");
+    rig_open();
+    rb_str last = RB_STR("");
+    for (int i = 0; i < 20; i++) {
+        rb_str id = rig_start("quick", "{}");
+        assert_int_equal(id.n, 24);
+        assert_null(memchr(id.p, '-', 7)); /* never like an option */
+        assert_true(rb_str_cmp(last, id) < 0);
+        assert_memory_not_equal(id.p + 7, last.n ? last.p + 7 : "00000000000000000", 17);
+        last = id;
+        rb_clock_test_advance_ms(i < 10 ? 1 : 100000007);
+    }
+    rig_close();
+}
+
 static void jobs_of_a_kind_run_in_their_order(void **state)
 {
     (void)state;
@@ -280,6 +299,7 @@ static int tests(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test_setup_teardown(what_cannot_be_started_is_refused, rig_set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(ids_rise_with_time, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(jobs_of_a_kind_run_in_their_order, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(a_full_queue_refuses, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(a_repeated_request_gets_the_same_job, rig_set_up, rig_tear_down),

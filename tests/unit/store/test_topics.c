@@ -213,6 +213,72 @@ static void test_deleting_a_job_forgets_its_topic(void **state)
     assert_int_equal(count_in_file(f, "SELECT count(*) FROM topics"), 2);
 }
 
+/* ---- going through all topics ---- */
+
+struct going {
+    struct fixture *f;
+    uint64_t after, topic_id, up_to_ms;
+    uint32_t limit, count;
+    struct rb_topic_record *topics;
+    uint64_t oldest_ms, last_old_id;
+};
+
+static rb_err go_through_fn(struct rb_reader *reader, void *arg)
+{
+    struct going *going = arg;
+    rb_err err =
+        rb_read_topics(reader, &going->f->arena, going->after, going->limit, &going->topics, &going->count);
+    if (err == RB_OK) err = rb_read_oldest_event_ms(reader, &going->oldest_ms);
+    if (err == RB_OK)
+        err = rb_read_last_old_event(reader, going->topic_id, going->up_to_ms, &going->last_old_id);
+    return err;
+}
+
+static struct going go_through(struct fixture *f, uint64_t after, uint32_t limit, uint64_t topic_id,
+                               uint64_t up_to_ms)
+{
+    struct going going = {.f = f, .after = after, .limit = limit, .topic_id = topic_id, .up_to_ms = up_to_ms};
+    assert_int_equal(rb_store_read_wait(f->store, go_through_fn, &going), RB_OK);
+    return going;
+}
+
+static void test_topics_are_gone_through(void **state)
+{
+    struct fixture *f = *state;
+    struct going going = go_through(f, 0, 10, 1, 1000);
+    assert_int_equal(going.count, 0);
+    assert_int_equal(going.oldest_ms, UINT64_MAX);
+    assert_int_equal(going.last_old_id, 0);
+
+    static const struct {
+        const char *topic;
+        uint64_t time_ms;
+    } events[] = {{"a", 20}, {"b", 10}, {"a", 30}, {"a", 30}, {"a", 50}, {"a", 25}, {"c", 5}};
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        struct rb_event_record event = an_event(events[i].topic, "1");
+        event.time_ms = events[i].time_ms;
+        append_event(f, &event); /* its id is i + 1 */
+    }
+    going = go_through(f, 0, 2, 0, 0);
+    assert_int_equal(going.count, 2);
+    assert_str(going.topics[0].name, "a");
+    assert_str(going.topics[1].name, "b");
+    assert_int_equal(going.oldest_ms, 20); /* the first that came */
+    uint64_t a = going.topics[0].id;
+    going = go_through(f, going.topics[1].id, 2, 0, 0);
+    assert_int_equal(going.count, 1);
+    assert_str(going.topics[0].name, "c");
+    assert_int_equal(go_through(f, going.topics[0].id, 2, 0, 0).count, 0);
+
+    static const struct {
+        uint64_t up_to_ms, last_old_id;
+    } steps[] = {{19, 0}, {20, 1}, {29, 1},
+                 {30, 4}, {49, 4}, /* what came after a younger one stays with it */
+                 {50, 6}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        assert_int_equal(go_through(f, 0, 1, a, steps[i].up_to_ms).last_old_id, steps[i].last_old_id);
+}
+
 static void set_cursor(struct fixture *f, const char *topic, const char *name, uint64_t id)
 {
     struct rb_tx *tx = rb_tx_new();
@@ -294,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_smaller_trimming_does_not_end_the_sweeping, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trouble_with_sweeping_harms_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deleting_a_job_forgets_its_topic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_topics_are_gone_through, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cursors_only_go_forward, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_statement_uses_an_index, set_up, tear_down),
     };
