@@ -13,10 +13,24 @@ struct rb_arena_block {
     alignas(max_align_t) char bytes[];
 };
 
+struct rb_arena_end {
+    struct rb_arena_end *next;
+    void (*at_end)(const void *arg);
+    const void *arg;
+};
+
 enum { BLOCK_BYTES = 2000 };
+
+void rb_arena_at_end(struct rb_arena *arena, void (*at_end)(const void *arg), const void *arg)
+{
+    struct rb_arena_end *end = rb_arena_new(arena, struct rb_arena_end);
+    *end = (struct rb_arena_end){.next = arena->ends, .at_end = at_end, .arg = arg};
+    arena->ends = end;
+}
 
 void rb_arena_fini(struct rb_arena *arena)
 {
+    for (; arena->ends; arena->ends = arena->ends->next) arena->ends->at_end(arena->ends->arg);
     while (arena->blocks) {
         struct rb_arena_block *next = arena->blocks->next;
         rb_free(arena->blocks);

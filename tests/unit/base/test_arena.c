@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 #include <stdalign.h>
 #include <string.h>
@@ -70,12 +71,39 @@ static void test_text(void **state)
     rb_arena_fini(&arena);
 }
 
+static void note_end(const void *arg)
+{
+    struct rb_buf *log = *(struct rb_buf *const *)arg;
+    rb_buf_add_fmt(log, "%zu", log->n);
+}
+
+/* What is asked for is called once, the last one first, and can still read the arena. */
+static void test_ends(void **state)
+{
+    (void)state;
+    struct rb_arena arena = {0};
+    struct rb_buf log = {0};
+    for (int i = 0; i < 3; i++) {
+        struct rb_buf **noted = rb_arena_new(&arena, struct rb_buf *);
+        *noted = &log;
+        rb_arena_at_end(&arena, note_end, noted);
+        rb_arena_alloc(&arena, 3000);
+    }
+    assert_int_equal(log.n, 0);
+    rb_arena_fini(&arena);
+    assert_str(rb_buf_str(&log), "012");
+    rb_arena_fini(&arena);
+    assert_int_equal(log.n, 3);
+    rb_buf_fini(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_typed),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
