@@ -19,7 +19,7 @@ struct rb_arena_end {
     const void *arg;
 };
 
-enum { BLOCK_BYTES = 2000 };
+enum { BLOCK_BYTES = 992 }; /* with its head a block is small enough for malloc to have it at hand */
 
 void rb_arena_at_end(struct rb_arena *arena, void (*at_end)(const void *arg), const void *arg)
 {

@@ -81,6 +81,18 @@ struct job *job_new(struct rb_jobs *jobs, struct kind *kind, const struct rb_job
     return job;
 }
 
+bool job_count(struct job *job)
+{
+    job->is_counted = rb_tally_take(job->jobs->tenants, job->record.tenant);
+    return job->is_counted;
+}
+
+static void uncount(struct job *job)
+{
+    if (job->is_counted) rb_tally_give(job->jobs->tenants, job->record.tenant);
+    job->is_counted = false;
+}
+
 struct job *job_ref(struct job *job)
 {
     job->refs++;
@@ -90,6 +102,7 @@ struct job *job_ref(struct job *job)
 void job_unref(struct job *job)
 {
     if (--job->refs > 0) return;
+    uncount(job);
     rb_timer_stop(&job->deadline);
     rb_timer_stop(&job->step);
     rb_list_remove(&job->queue_node);
@@ -113,6 +126,7 @@ void job_unregister(struct job *job)
 {
     rb_map_remove(&job->jobs->by_id, job->record.id);
     rb_map_remove(&job->jobs->by_number, number_key(job));
+    uncount(job);
 }
 
 void job_snapshot(const struct job *job, struct rb_arena *arena, struct rb_job_record *out)

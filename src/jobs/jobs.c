@@ -44,6 +44,7 @@ rb_err rb_jobs_new(const struct rb_jobs_setup *setup, struct rb_jobs **out_jobs,
     struct rb_jobs *jobs = rb_new(struct rb_jobs);
     jobs->setup = *setup;
     jobs->self_path = self_path;
+    jobs->tenants = rb_tally_new(setup->tenant_jobs_max);
     jobs->unknown_spec = (struct rb_job_kind){.result_keep_ms = 24 * 3600 * 1000};
     make_kind(jobs, &jobs->unknown, &jobs->unknown_spec);
     jobs->kinds = rb_new_array(struct kind, setup->kind_count + 1);
@@ -121,6 +122,7 @@ void rb_jobs_free(struct rb_jobs *jobs)
     rb_map_fini(&jobs->by_id);
     rb_map_fini(&jobs->by_number);
     rb_map_fini(&jobs->kinds_by_name);
+    rb_tally_free(jobs->tenants);
     rb_free(jobs->kinds);
     free(jobs->self_path);
     rb_free(jobs);

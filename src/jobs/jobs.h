@@ -57,6 +57,7 @@ struct rb_jobs_setup {
     struct rb_files *files;
     const struct rb_job_kind *kinds;
     unsigned kind_count;
+    uint32_t tenant_jobs_max;      /* open jobs of one tenant; more are RB_QUEUE_FULL. 0: no limit */
     struct rb_announcer announcer; /* announce NULL: none */
     const char *self_path;         /* of this program: it starts workers through itself (see runner.c) */
 };

@@ -4,6 +4,7 @@
 #define RB_JOBS_PRIVATE_H
 
 #include "base/map.h"
+#include "base/tally.h"
 #include "jobs/jobs.h"
 #include "jobs/output.h"
 #include "jobs/progress.h"
@@ -24,6 +25,7 @@ struct rb_jobs {
     struct rb_job_kind unknown_spec;
     struct rb_map kinds_by_name;    /* does not change while loops run */
     struct rb_map by_id, by_number; /* open jobs that are stored */
+    struct rb_tally *tenants;       /* their open jobs */
     char *self_path;
     struct rb_timer expiry, topic_expiry;
     uint64_t topics_passed; /* topic_expiry.c: the last one looked at in this round */
@@ -88,6 +90,7 @@ struct job {
     enum phase phase;
     bool is_busy; /* the phase's step is under way on the pool or in the store */
     bool has_slot;
+    bool is_counted;             /* in its tenant's open jobs */
     struct rb_job_record record; /* as stored, but for cancel_requested */
     struct rb_job_record next;   /* as being stored */
     struct verdict verdict;
@@ -102,6 +105,7 @@ struct job {
 
 /* job.c */
 struct job *job_new(struct rb_jobs *jobs, struct kind *kind, const struct rb_job_record *record); /* copies */
+bool job_count(struct job *job); /* as its tenant's; false: that has as many as it may */
 struct job *job_ref(struct job *job);
 void job_unref(struct job *job);
 void job_register(struct job *job);

@@ -23,6 +23,7 @@ static void find_job(struct rb_jobs *jobs, const struct rb_job_record *record)
     struct kind *kind = rb_map_get(&jobs->kinds_by_name, record->kind);
     struct job *job = job_new(jobs, kind ? kind : &jobs->unknown, record);
     job->phase = PHASE_LEFT;
+    job_count(job); /* it was accepted: over the limit, too, if that is lower now */
     job_register(job);
     rb_list_push_back(&jobs->found, &job->queue_node);
 }

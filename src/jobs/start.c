@@ -29,8 +29,8 @@ static bool is_same_request(const struct rb_job_record *record, const struct rb_
            rb_str_eq(record->client, call->client);
 }
 
-/* While the queue is full the store is not asked; who repeats a request that is still open gets its answer
- * all the same. */
+/* While the queue is full, or the tenant has as many jobs as it may, the store is not asked; who repeats a
+ * request that is still open gets its answer all the same. */
 static void answer_full(struct rb_jobs_call *call)
 {
     struct job *job;
@@ -85,6 +85,11 @@ static void store_job(struct rb_jobs_call *call, struct kind *kind)
         .created_ms = rb_clock_wall_ms(),
     };
     struct job *job = job_new(call->jobs, kind, &record);
+    if (!job_count(job)) {
+        answer_full(call);
+        job_unref(job);
+        return;
+    }
     job->phase = PHASE_STORING;
     kind->waiting++;
     struct change *change = change_new(job, on_stored, call);

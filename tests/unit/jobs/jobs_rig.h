@@ -51,6 +51,7 @@ static struct rig {
     struct rb_job_kind kinds[RIG_KINDS_MAX];
     unsigned kind_count;
     struct rb_announcer announcer;
+    uint32_t tenant_jobs_max;
     struct rb_jobs_call *calls[RIG_CALLS_MAX]; /* all that were asked, freed at the end */
     unsigned call_count;
     struct rb_arena arena;
@@ -116,6 +117,7 @@ static inline void rig_open(void)
                                   .kinds = rig.kinds,
                                   .kind_count = rig.kind_count,
                                   .announcer = rig.announcer,
+                                  .tenant_jobs_max = rig.tenant_jobs_max,
                                   .self_path = "/proc/self/exe"};
     assert_int_equal(rb_jobs_new(&setup, &rig.jobs, &why), RB_OK);
     assert_int_equal(pthread_create(&rig.thread, NULL, rig_thread, NULL), 0);

@@ -114,6 +114,24 @@ static void a_full_queue_refuses(void **state)
     rig_close();
 }
 
+static void a_tenant_has_so_many_jobs(void **state)
+{
+    (void)state;
+    rig_kind("slow", "sleep 1000");
+    rig_kind("other", "sleep 1000");
+    rig.tenant_jobs_max = 3;
+    rig_open();
+    rb_str first = rig_start("slow", "{}");
+    for (int i = 0; i < 2; i++) rig_start(i ? "slow" : "other", "{}");
+    assert_int_equal(rig_ask(rig_start_call("other", "{}"))->err, RB_QUEUE_FULL);
+    assert_int_equal(rig_ask(as(rig_start_call("other", "{}"), "umbrella", "x", false))->err, RB_OK);
+    assert_int_equal(rig_cancel(first), RB_OK);
+    rig_until_event(first, "cancelled"); /* one that has ended does not count */
+    assert_int_equal(rig_ask(rig_start_call("other", "{}"))->err, RB_OK);
+    assert_int_equal(rig_ask(rig_start_call("other", "{}"))->err, RB_QUEUE_FULL);
+    rig_close();
+}
+
 static void a_repeated_request_gets_the_same_job(void **state)
 {
     (void)state;
@@ -302,6 +320,7 @@ static int tests(void)
         cmocka_unit_test_setup_teardown(ids_rise_with_time, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(jobs_of_a_kind_run_in_their_order, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(a_full_queue_refuses, rig_set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_tenant_has_so_many_jobs, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(a_repeated_request_gets_the_same_job, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(others_do_not_see_it, rig_set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(jobs_are_found_by_number, rig_set_up, rig_tear_down),
