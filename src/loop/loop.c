@@ -160,7 +160,8 @@ static void on_alarm(uv_timer_t *alarm)
 {
     struct rb_loop *loop = alarm->data;
     loop->alarm_ms = UINT64_MAX;
-    rb_wheel_advance(&loop->wheel, rb_clock_ms());
+    loop->now_ms = rb_clock_ms(); /* whoever is due must not be told of a time at which it was not */
+    rb_wheel_advance(&loop->wheel, loop->now_ms);
 }
 
 /* A test clock may jump at any time, so with one the loop looks every millisecond instead of trusting its
@@ -195,27 +196,39 @@ static void on_before_sleep(uv_prepare_t *prepare)
 
 /* ---- sockets ---- */
 
-void rb_watch_set(struct rb_loop *loop, struct rb_watch *watch, unsigned events)
+static void control(struct rb_loop *loop, int op, struct rb_watch *watch, unsigned events)
 {
-    if (events == watch->events) return;
     struct epoll_event event = {.data.ptr = watch};
     if (events & RB_READABLE) event.events |= EPOLLIN | EPOLLRDHUP;
     if (events & RB_WRITABLE) event.events |= EPOLLOUT;
-    int op = !watch->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     RB_CHECK(epoll_ctl(loop->epoll_fd, op, watch->fd, &event) == 0);
     watch->events = events;
-    if (events) return;
-    for (int i = 0; i < loop->ready_count; i++)
-        if (loop->ready[i].data.ptr == watch) loop->ready[i].data.ptr = NULL;
+}
+
+/* What of the batch is still to be handled; to is NULL when the watch is stopped. */
+static void redirect_ready(struct rb_loop *loop, struct rb_watch *from, struct rb_watch *to)
+{
+    for (int i = loop->ready_next; i < loop->ready_count; i++)
+        if (loop->ready[i].data.ptr == from) loop->ready[i].data.ptr = to;
+}
+
+/* A descriptor is taken out of the epoll set although closing it would do that too, and for nothing: while a
+ * child process is between fork and exec it holds a second one, and what happens at the socket until then
+ * would be reported to a watch that is no more. */
+void rb_watch_set(struct rb_loop *loop, struct rb_watch *watch, unsigned events)
+{
+    if (events == watch->events) return;
+    control(loop, !watch->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, watch, events);
+    if (!events) redirect_ready(loop, watch, NULL);
 }
 
 void rb_watch_move(struct rb_loop *loop, struct rb_watch *to, struct rb_watch *from)
 {
-    unsigned events = from->events;
     *to = *from;
-    rb_watch_set(loop, from, 0);
-    to->events = 0;
-    rb_watch_set(loop, to, events);
+    if (!from->events) return;
+    from->events = 0;
+    control(loop, EPOLL_CTL_MOD, to, to->events);
+    redirect_ready(loop, from, to);
 }
 
 static void on_sockets(uv_poll_t *poll, int status, int events)
@@ -227,6 +240,7 @@ static void on_sockets(uv_poll_t *poll, int status, int events)
     loop->ready = batch;
     loop->ready_count = count > 0 ? count : 0;
     for (int i = 0; i < loop->ready_count; i++) {
+        loop->ready_next = i + 1;
         struct rb_watch *watch = batch[i].data.ptr;
         if (!watch) continue; /* stopped by a callback before it in this batch */
         unsigned ready = 0;
@@ -235,7 +249,7 @@ static void on_sockets(uv_poll_t *poll, int status, int events)
         watch->on_ready(watch, ready);
     }
     loop->ready = NULL;
-    loop->ready_count = 0;
+    loop->ready_count = loop->ready_next = 0;
 }
 
 /* ---- work ---- */

@@ -76,8 +76,8 @@ struct rb_watch {
     unsigned events; /* what is watched now; 0 = not watched */
 };
 void rb_watch_set(struct rb_loop *loop, struct rb_watch *watch, unsigned events); /* 0 stops */
-void rb_watch_move(struct rb_loop *loop, struct rb_watch *to,
-                   struct rb_watch *from); /* from is stopped, to takes its place */
+/* from is stopped, to takes its place; readiness that the loop has not reported yet is reported to it. */
+void rb_watch_move(struct rb_loop *loop, struct rb_watch *to, struct rb_watch *from);
 
 /* ---- work ---- Blocking work on the pool (libuv's, shared by all loops). done runs on the loop that asked.
  */

@@ -33,7 +33,7 @@ struct rb_loop {
     uv_poll_t sockets; /* the epoll set below is readable when one of its sockets is ready */
     int epoll_fd;
     struct epoll_event *ready; /* the batch being handled, so that a stopped watch can be taken out of it */
-    int ready_count;
+    int ready_count, ready_next;
     uint64_t now_ms; /* of this turn; 0 = not yet read */
     struct rb_wheel wheel;
     struct rb_list tasks;

@@ -2,6 +2,7 @@
 #ifndef RB_NET_PRIVATE_H
 #define RB_NET_PRIVATE_H
 
+#include "net/admission.h"
 #include "net/stream.h"
 
 #include <sys/uio.h>
@@ -31,6 +32,16 @@ struct rb_outq {
     struct out_entry *entries;
 };
 
+/* A loop's streams, counted. */
+struct crowd {
+    struct rb_loop *loop;
+    struct rb_timer timer; /* runs while a crowd leaves */
+    unsigned count, count_before;
+    unsigned peak; /* since memory was given back */
+};
+void crowd_enter(struct crowd *crowd);
+void crowd_leave(struct crowd *crowd);
+
 struct rb_net {
     struct rb_loop *loop;
     struct rb_net_limits limits;
@@ -41,7 +52,7 @@ struct rb_net {
     struct rb_timer linger_timer;
     struct rb_outq *spare; /* the last one emptied, to be used again */
     struct rb_gather gather;
-    unsigned stream_count;
+    struct crowd crowd;
 };
 
 struct rb_outq *outq_of(struct rb_stream *stream); /* makes one when there is none */

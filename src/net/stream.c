@@ -21,6 +21,7 @@ struct rb_net *rb_net_new(struct rb_loop *loop, const struct rb_net_limits *limi
     struct rb_net *net = rb_new(struct rb_net);
     net->loop = loop;
     net->limits = *limits;
+    net->crowd.loop = loop;
     net->flush_task.run = flush_all;
     rb_list_init(&net->resting);
     rb_list_init(&net->to_flush);
@@ -31,7 +32,8 @@ struct rb_net *rb_net_new(struct rb_loop *loop, const struct rb_net_limits *limi
 void rb_net_free(struct rb_net *net)
 {
     if (!net) return;
-    RB_CHECK(net->stream_count == 0);
+    RB_CHECK(net->crowd.count == 0);
+    rb_timer_stop(&net->crowd.timer);
     rb_timer_stop(&net->linger_timer);
     rb_loop_forget_task(&net->flush_task);
     if (net->spare) rb_free(net->spare->entries);
@@ -58,7 +60,7 @@ void rb_net_abort_all(struct rb_net *net, rb_err why)
 
 unsigned rb_net_stream_count(const struct rb_net *net)
 {
-    return net->stream_count;
+    return net->crowd.count;
 }
 
 /* ---- gathering ---- */
@@ -164,9 +166,10 @@ static void finish(struct rb_stream *stream)
     rb_list_remove(&stream->node);
     outq_drop(stream);
     rb_watch_set(stream->net->loop, &stream->watch, 0);
+    if (stream->net->limits.admission) rb_admission_leave(stream->net->limits.admission, stream->watch.fd);
     close(stream->watch.fd);
     stream->watch.fd = -1;
-    stream->net->stream_count--;
+    crowd_leave(&stream->net->crowd);
     stream->ops->on_closed(stream, (rb_err)stream->why);
 }
 
@@ -259,7 +262,10 @@ static void advance(struct rb_stream *stream)
         return;
     }
     if (stream->state == RB_STREAM_FLUSHING && !stream->is_blocked) {
-        start_lingering(stream);
+        if (stream->has_ended)
+            finish(stream); /* nothing can come any more that would have to be read away */
+        else
+            start_lingering(stream);
         return;
     }
     watch_what_matters(stream);
@@ -325,7 +331,7 @@ void rb_stream_open(struct rb_stream *stream, struct rb_net *net, int take_fd,
 {
     *stream = (struct rb_stream){
         .watch = {.fd = take_fd, .on_ready = on_ready}, .ops = ops, .net = net, .want_read = true};
-    net->stream_count++;
+    crowd_enter(&net->crowd);
     rb_list_push_back(&net->resting, &stream->node);
     watch_what_matters(stream);
 }
@@ -340,6 +346,18 @@ void rb_stream_move(struct rb_stream *to, struct rb_stream *from, const struct r
     rb_list_push_back(&from->node, &to->node); /* in front of it, in the same list */
     rb_list_remove(&from->node);
     *from = (struct rb_stream){.watch = {.fd = -1}};
+}
+
+int rb_stream_detach(struct rb_stream *stream)
+{
+    RB_CHECK(stream->state == RB_STREAM_OPEN && !outq_head(stream->out));
+    int fd = stream->watch.fd;
+    rb_list_remove(&stream->node);
+    outq_drop(stream);
+    rb_watch_set(stream->net->loop, &stream->watch, 0);
+    crowd_leave(&stream->net->crowd);
+    stream->watch.fd = -1;
+    return fd;
 }
 
 void rb_stream_set_read(struct rb_stream *stream, bool want_read)

@@ -18,10 +18,12 @@
 
 struct rb_stream;
 struct rb_net;
+struct rb_admission; /* net/admission.h */
 
 struct rb_net_limits {
     size_t output_max;
     uint32_t write_timeout_ms;
+    struct rb_admission *admission; /* in which its connections were counted; NULL: they are not */
 };
 
 /* What a loop's streams share. */
@@ -71,6 +73,10 @@ void rb_stream_open(struct rb_stream *stream, struct rb_net *net, int take_fd,
                     const struct rb_stream_ops *ops);
 /* Another owner takes over: `to` continues where `from`, whose storage is free then, was. */
 void rb_stream_move(struct rb_stream *to, struct rb_stream *from, const struct rb_stream_ops *ops);
+
+/* Ends the stream without closing its descriptor, which the caller has from now on, as blocking or not as it
+ * was; on_closed is not called. Open, with nothing queued. */
+int rb_stream_detach(struct rb_stream *stream);
 
 void rb_stream_set_read(struct rb_stream *stream, bool want_read);
 void rb_stream_send(struct rb_stream *stream, struct rb_blob *take_frame);

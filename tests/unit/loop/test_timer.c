@@ -137,6 +137,42 @@ static void now_is_the_time_of_the_turn_not_of_the_one_before(void **state)
     close(pair[1]);
 }
 
+static struct rb_timer due;
+static bool was_due_when_told;
+
+/* Reads the time, so that the loop knows it, and then lets so much of it pass that the timer is due before
+ * anything else happens: in the world as well, since the loop sleeps by the world's clock. */
+static void on_byte_before_due(struct rb_watch *watch, unsigned events)
+{
+    (void)events;
+    uint64_t from_ns = rb_clock_real_ns(), known_ms = rb_loop_now_ms(loop);
+    assert_true(known_ms < due.due_ms);
+    rb_clock_test_advance_ms(60000);
+    while (rb_clock_real_ns() - from_ns < 5 * 1000000) {
+    }
+    rb_watch_set(loop, watch, 0);
+}
+
+static void on_due(struct rb_timer *timer)
+{
+    was_due_when_told = rb_loop_now_ms(loop) >= timer->due_ms;
+    rb_loop_stop(loop);
+}
+
+static void whoever_is_due_is_not_told_of_a_time_before(void **state)
+{
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    struct rb_watch watch = {.fd = pair[0], .on_ready = on_byte_before_due};
+    rb_watch_set(loop, &watch, RB_READABLE);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    rb_timer_start(loop, &due, 60000, on_due);
+    rb_loop_run(loop);
+    assert_true(was_due_when_told);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void *leap_ahead(void *arg)
 {
     (void)arg;
@@ -177,6 +213,7 @@ int main(void)
         ON_A_LOOP(timers_follow_the_test_clock),
         ON_A_LOOP(an_endless_delay_is_not_the_past),
         ON_A_LOOP(now_is_the_time_of_the_turn_not_of_the_one_before),
+        ON_A_LOOP(whoever_is_due_is_not_told_of_a_time_before),
         ON_A_LOOP(a_sleeping_loop_notices_that_the_test_clock_leapt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

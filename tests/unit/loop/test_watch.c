@@ -3,12 +3,23 @@
 #include "loop_rig.h"
 
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MANY = 700 }; /* more than one batch of the loop's epoll */
 
 static struct rb_loop *loop;
+static unsigned control_calls;
+
+/* In the place of the C library's: what the loop asks of the kernel is counted. */
+int epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
+{
+    control_calls++;
+    return (int)syscall(SYS_epoll_ctl, epoll_fd, op, fd, event);
+}
+
 static struct end {
     struct rb_watch watch;
     int peer;
@@ -131,6 +142,7 @@ static void a_watch_started_again_in_the_same_batch_is_called_once(void **state)
 
 /* The first to be called moves the other, which has its event in this batch, and then itself. */
 static struct end moved[2];
+static unsigned ready_at_sleep;
 
 static void on_moved(struct rb_watch *watch, unsigned events)
 {
@@ -139,11 +151,22 @@ static void on_moved(struct rb_watch *watch, unsigned events)
     if (ready_total == 2) rb_loop_stop(loop);
 }
 
+static void note_ready(struct rb_task *task)
+{
+    (void)task;
+    ready_at_sleep = ready_total;
+}
+
+static struct rb_task before_sleep = {.run = note_ready};
+
 static void move_both(struct rb_watch *watch, unsigned events)
 {
     (void)watch, (void)events;
+    rb_loop_before_sleep(loop, &before_sleep);
     for (int i = 0; i < 2; i++) {
+        control_calls = 0;
         rb_watch_move(loop, &moved[i].watch, &ends[i].watch);
+        assert_int_equal(control_calls, 1);
         moved[i].watch.on_ready = on_moved;
         moved[i].peer = ends[i].peer;
         memset(&ends[i].watch, 0xee, sizeof ends[i].watch);
@@ -162,6 +185,7 @@ static void a_moved_watch_keeps_what_it_watches(void **state)
         assert_int_equal(moved[i].watch.events, RB_READABLE);
         close_end(&moved[i]);
     }
+    assert_int_equal(ready_at_sleep, 1); /* the one whose event was in the batch did not wait for the next */
     struct rb_watch idle = {.fd = -1}, to = {.fd = 7}; /* one that watches nothing moves too */
     rb_watch_move(loop, &to, &idle);
     assert_int_equal(to.fd, -1);

@@ -157,7 +157,8 @@ static inline void open_tcp(int receive_bytes)
     struct rb_buf why = {0};
     int listening;
     uint16_t port;
-    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, &listening, &port, &why)) fail_msg("%s", rb_buf_text(&why));
+    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, 0, &listening, &port, &why))
+        fail_msg("%s", rb_buf_text(&why));
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
