@@ -13,7 +13,7 @@ struct cached {
     unsigned char hash[RB_SHA256_BYTES];
     uint64_t until_ms;   /* monotonic: when it is looked up anew */
     uint64_t expires_ms; /* wall clock: the token's own end; 0 = never */
-    struct rb_identity *identity;
+    const struct rb_identity *identity;
 };
 
 struct cache {
@@ -39,7 +39,7 @@ struct rb_auth_check {
 static void forget(struct cache *cache, struct cached *cached)
 {
     rb_map_remove(&cache->tokens, rb_str_make(cached->hash, sizeof cached->hash));
-    rb_free(cached->identity);
+    rb_identity_unref(cached->identity);
     rb_free(cached);
 }
 
@@ -92,7 +92,7 @@ static void remember(const struct rb_auth_check *check, const struct rb_identity
     memcpy(cached->hash, check->hash, sizeof cached->hash);
     cached->until_ms = rb_clock_ms() + RB_AUTH_CACHE_MS;
     cached->expires_ms = check->record.expires_ms;
-    cached->identity = rb_identity_copy(identity);
+    cached->identity = rb_identity_ref(identity);
     rb_map_put(&cache->tokens, rb_str_make(cached->hash, sizeof cached->hash), cached);
 }
 
@@ -105,13 +105,15 @@ static rb_err read_token(struct rb_reader *reader, void *arg)
 static void on_read(void *arg, rb_err err)
 {
     struct rb_auth_check *check = arg;
-    struct rb_identity identity = {.tenant = check->record.tenant, .client = check->record.client};
+    struct rb_identity found = {.tenant = check->record.tenant, .client = check->record.client};
     if (err == RB_NOT_FOUND) err = RB_UNAUTHENTICATED;
     if (err == RB_OK &&
-        (is_expired(check->record.expires_ms) || !rb_role_find(check->record.role, &identity.role)))
+        (is_expired(check->record.expires_ms) || !rb_role_find(check->record.role, &found.role)))
         err = RB_UNAUTHENTICATED;
-    if (err == RB_OK) remember(check, &identity);
-    if (check->done) check->done(check->arg, err, err ? NULL : &identity);
+    const struct rb_identity *identity = err ? NULL : rb_identity_new(&found);
+    if (identity) remember(check, identity);
+    if (check->done) check->done(check->arg, err, identity);
+    rb_identity_unref(identity);
     rb_arena_fini(&check->arena);
     rb_free(check);
 }

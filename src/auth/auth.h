@@ -21,8 +21,11 @@ struct rb_identity {
     rb_str tenant, client;
     enum rb_role role;
 };
-/* One allocation on the heap, slices inside; rb_free. */
-struct rb_identity *rb_identity_copy(const struct rb_identity *identity);
+/* One that is shared: what rb_auth_check finds is, so that all connections of one token hold the same. Never
+ * changed; any thread. ref and unref are for shared ones only. */
+const struct rb_identity *rb_identity_new(const struct rb_identity *identity); /* a copy; one reference */
+const struct rb_identity *rb_identity_ref(const struct rb_identity *identity);
+void rb_identity_unref(const struct rb_identity *identity); /* NULL is fine */
 
 /* ---- making tokens ---- */
 enum { RB_TOKEN_TEXT_BYTES = 40 };
@@ -42,7 +45,7 @@ enum { RB_AUTH_CACHE_MS = 10000, RB_AUTH_CACHE_MAX = 10000 };
 struct rb_auth *rb_auth_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count);
 void rb_auth_free(struct rb_auth *auth); /* after the loops have ended */
 
-/* identity is NULL unless err is RB_OK, and is valid during the call only. */
+/* identity is NULL unless err is RB_OK, and is valid during the call only, unless a reference is taken. */
 typedef void rb_auth_done_fn(void *arg, rb_err err, const struct rb_identity *identity);
 struct rb_auth_check;
 /* On one of the loops. Calls done once, at once or later: RB_OK, RB_UNAUTHENTICATED, or a store error.

@@ -6,18 +6,16 @@ struct guarded {
     void *arg;
 };
 
+static void let_go(const void *identity)
+{
+    rb_identity_unref(identity);
+}
+
 static void on_checked(void *arg, rb_err err, const struct rb_identity *identity)
 {
     struct guarded *guarded = arg;
-    struct rb_arena *arena = &guarded->request->arena;
-    struct rb_identity *who = NULL;
-    if (identity) {
-        who = rb_arena_new(arena, struct rb_identity);
-        who->tenant = rb_arena_copy(arena, identity->tenant);
-        who->client = rb_arena_copy(arena, identity->client);
-        who->role = identity->role;
-    }
-    guarded->handler(guarded->request, guarded->arg, err, who);
+    if (identity) rb_arena_at_end(&guarded->request->arena, let_go, rb_identity_ref(identity));
+    guarded->handler(guarded->request, guarded->arg, err, identity);
 }
 
 void rb_guard(struct rb_auth *auth, struct rb_request *request, rb_guarded_fn *handler, void *arg)

@@ -9,35 +9,6 @@
 
 enum { TOKEN_RANDOM_CHARACTERS = 32 };
 
-static const char *const role_names[] = {"client", "backend"};
-
-const char *rb_role_name(enum rb_role role)
-{
-    return role_names[role];
-}
-
-bool rb_role_find(rb_str name, enum rb_role *out_role)
-{
-    for (size_t i = 0; i < RB_COUNT(role_names); i++) {
-        if (!rb_str_is(name, role_names[i])) continue;
-        *out_role = (enum rb_role)i;
-        return true;
-    }
-    return false;
-}
-
-struct rb_identity *rb_identity_copy(const struct rb_identity *identity)
-{
-    struct rb_identity *copy = rb_alloc(sizeof *copy + identity->tenant.n + identity->client.n);
-    char *text = (char *)(copy + 1);
-    memcpy(text, identity->tenant.p, identity->tenant.n);
-    memcpy(text + identity->tenant.n, identity->client.p, identity->client.n);
-    copy->tenant = rb_str_make(text, identity->tenant.n);
-    copy->client = rb_str_make(text + identity->tenant.n, identity->client.n);
-    copy->role = identity->role;
-    return copy;
-}
-
 bool rb_auth_name_is_valid(rb_str name)
 {
     if (name.n == 0 || name.n > 64) return false;

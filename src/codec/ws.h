@@ -1,9 +1,9 @@
 /* WebSocket framing (RFC 6455): bytes in, messages out. The server's side reads masked frames and writes
  * unmasked ones; the client's side the other way round. Pure: no sockets, no clock.
  *
- * A reader holds only the state of a partial frame; a message that lies whole in one input is handed out in
- * place (unmasked there, so the input is changed), and only one that is split or fragmented is collected in
- * memory that is freed with it. However the bytes are cut, the events are the same. One owner; any thread. */
+ * A message that lies whole in one input is handed out in place (unmasked there, so the input is changed);
+ * only for one that is split or fragmented there is memory, which is freed with it. However the bytes are
+ * cut, the events are the same. One owner; any thread. */
 #ifndef RB_CODEC_WS_H
 #define RB_CODEC_WS_H
 
@@ -21,21 +21,30 @@ enum rb_ws_opcode {
 
 enum { RB_WS_HEADER_MAX = 14, RB_WS_CONTROL_MAX = 125 };
 
-/* 64 bytes: a million idle connections hold one each. All fields are private. */
-struct rb_ws_reader {
-    struct rb_buf *partial; /* the message being collected; NULL while there is none */
-    char *control;          /* a control payload being collected (RB_WS_CONTROL_MAX bytes); mostly NULL */
+/* A message of which only a part has come. All fields are private. */
+struct rb_ws_partial {
+    struct rb_buf message;  /* what was collected of it */
     uint64_t frame_left;    /* payload bytes of the current frame still to come */
-    uint32_t message_max;   /* bytes of one message, all fragments together */
     uint32_t utf8;          /* state of rb_utf8_feed; 0 between messages */
-    uint8_t header[RB_WS_HEADER_MAX]; /* a header that came in pieces */
-    uint8_t header_n;
-    uint8_t flags;
-    uint8_t mask[4];
-    uint8_t mask_at;        /* which mask byte the next payload byte meets */
     uint8_t opcode;         /* of the frame */
     uint8_t message_opcode; /* of the message being read; 0 between messages */
+    bool in_payload;        /* the header of a frame is read, its payload is not complete */
+    bool is_final;          /* the frame is its message's last */
+    bool is_given_out;      /* the last event lies in message or control: to be dropped by the next call */
+    uint8_t mask[4];
+    uint8_t mask_at;                  /* which mask byte the next payload byte meets */
+    uint8_t header[RB_WS_HEADER_MAX]; /* a header that came in pieces */
+    uint8_t header_n;
     uint8_t control_n;
+    char control[RB_WS_CONTROL_MAX]; /* a control frame's payload that came in pieces */
+};
+
+/* Every connection holds one. All fields are private. */
+struct rb_ws_reader {
+    struct rb_ws_partial *partial; /* NULL between messages */
+    uint32_t message_max;          /* bytes of one message, all fragments together */
+    bool is_server;
+    bool is_closed; /* a close frame was read */
     uint8_t broken; /* the rb_err that ended it; 0 while it works */
 };
 

@@ -22,6 +22,12 @@ void rb_answer_header(struct rb_request *request, const char *name, rb_str value
     put_clean_header(&request_of(request)->lines, name, value);
 }
 
+void rb_answer_will_close(struct rb_request *pub)
+{
+    struct request *request = request_of(pub);
+    if (request->conn) request->conn->must_close = true;
+}
+
 bool answer_has_header(const struct request *request, const char *name)
 {
     rb_str lines = rb_buf_str(&request->lines), line, own_name, wanted = rb_str_of(name);

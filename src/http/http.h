@@ -3,11 +3,13 @@
  * One rb_http a loop; routes are shared by all and fixed once the loops run. A request is answered exactly
  * once, at once or later, from its loop; that holds also when its client is gone (the answer is then
  * dropped). On one connection requests are handled one after another; what a client pipelines waits. Bodies
- * are collected up to the route's limit before the handler runs.
+ * are collected up to the route's limit before the handler runs. A request can be given to another loop, with
+ * its connection.
  *
  * Limits and deadlines: struct rb_http_limits. Malformed requests are answered and the connection is closed
  * (RFC 9112). A client that pipelines faster than it is served, or does not read its answers, is not read
- * from until that has changed. Errors raised here are problem bodies (RFC 9457). */
+ * from until that has changed. Errors raised here are problem bodies (RFC 9457), unless the route has its own
+ * form. */
 #ifndef RB_HTTP_HTTP_H
 #define RB_HTTP_HTTP_H
 
@@ -19,11 +21,13 @@
 
 struct rb_http_limits {
     struct rb_http1_limits head;
-    size_t body_max;            /* unless the route says otherwise */
-    uint32_t header_timeout_ms; /* from the first byte of a head to its end: 408 */
-    uint32_t body_timeout_ms;   /* for each 64 KiB of a body: 408 */
-    uint32_t idle_timeout_ms;   /* between requests: closed */
-    uint32_t connections_max;   /* of this loop; more are answered 503 and closed */
+    size_t body_max;                /* unless the route says otherwise */
+    uint32_t header_timeout_ms;     /* from the first byte of a head to its end: 408 */
+    uint32_t body_timeout_ms;       /* for each 64 KiB of a body: 408 */
+    uint32_t idle_timeout_ms;       /* between requests: closed */
+    uint32_t connections_max;       /* of this loop; more are answered 503 and closed */
+    struct rb_admission *admission; /* counts them with those of other loops; more of an address than it
+                                       allows are answered 429 and closed. NULL: nothing of it */
 };
 
 /* ---- routes ---- */
@@ -32,6 +36,31 @@ struct rb_request;
 typedef void rb_handler_fn(struct rb_request *request, void *arg);
 
 enum { RB_ROUTE_PARAMS_MAX = 8 };
+
+struct rb_route {
+    rb_handler_fn *handler; /* the request is complete */
+    void *arg;              /* of all of these */
+    size_t body_max;        /* bytes; 0 = the server's */
+
+    /* The head is complete, the body (if there is one) not yet asked for nor read; comes before the handler
+     * of each request, also of one without a body. It may:
+     *
+     * - do nothing: the body is collected, then the handler runs; request->body is empty until then;
+     * - set request->arg, rb_request_on_gone and answer headers: they are still there for the handler;
+     * - answer: the handler is not called. A short body is read away, after any other the connection closes;
+     * - give it to another loop (rb_request_move).
+     *
+     * Who keeps the request may answer it also while its body comes in; the same happens to the body then.
+     * NULL: nothing of it. */
+    rb_handler_fn *on_head;
+
+    /* Refused here although the route is known: RB_BODY_TOO_LARGE, RB_BAD_REQUEST (chunked coding),
+     * RB_REQUEST_TIMEOUT, RB_OUT_OF_MEMORY, RB_OVERLOADED (after a move: that loop is full). The answer is
+     * due as from a handler, which is not called; the connection closes after it. request->body is empty;
+     * on_head has been called or not (not: a length announced too large, RB_OVERLOADED); what it has set is
+     * there. NULL: a problem body, and nobody is told. */
+    void (*on_refused)(struct rb_request *request, void *arg, rb_err err);
+};
 
 struct rb_router;
 struct rb_router *rb_router_new(void);
@@ -45,8 +74,11 @@ void rb_router_free(struct rb_router *router);
  * elements are refused (400); a coded slash does not match a rest, where it could not be told from a real
  * one.
  *
- * body_max 0 = the server's. RB_CONFLICT when the same method and shape is taken, RB_BAD_NAME for a malformed
+ * The route is copied. RB_CONFLICT when the same method and shape is taken, RB_BAD_NAME for a malformed
  * pattern. */
+rb_err rb_router_add_route(struct rb_router *router, enum rb_http1_method method, rb_str pattern,
+                           const struct rb_route *route);
+/* The same for a route that is no more than its handler. */
 rb_err rb_router_add(struct rb_router *router, enum rb_http1_method method, rb_str pattern, size_t body_max,
                      rb_handler_fn *handler, void *arg);
 
@@ -60,8 +92,10 @@ void rb_http_free(struct rb_http *http);
 void rb_http_accept(void *http, int take_fd, const struct sockaddr_storage *peer); /* an rb_accept_fn */
 /* No more keep-alive: idle connections close now, the others after their answer. */
 void rb_http_drain(struct rb_http *http);
-/* Cuts the connections that are still there, when a drain has had its time. */
-void rb_http_abort(struct rb_http *http);
+/* The last of it, when a drain has had its time: cuts all of the loop's connections, also those that have
+ * become something else (rb_net_abort_all), and closes from now on whatever still comes, accepted or moved
+ * here by another loop. */
+void rb_http_end(struct rb_http *http);
 
 /* ---- requests ---- */
 
@@ -70,14 +104,11 @@ struct rb_request {
     struct rb_arena arena; /* freed with the request, after its answer */
     struct rb_http1_head head;
     struct rb_url url;
-    rb_str body;
+    rb_str body;                        /* the request's own memory */
     rb_str params[RB_ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
     char peer[RB_ADDRESS_TEXT_BYTES];
     uint64_t received_ms; /* loop time of the complete head */
-    /* For handlers that answer later: called once when the client goes before the answer, or says that it
-     * will send no more; the answer is still due (and may be given from inside). May be NULL. */
-    void (*on_gone)(struct rb_request *request);
-    void *arg; /* the handler's */
+    void *arg;            /* the handler's */
 };
 
 struct rb_loop *rb_request_loop(const struct rb_request *request);
@@ -90,13 +121,39 @@ bool rb_request_query(struct rb_request *request, const char *name, rb_str *out_
  * any) decides, and q=0 excludes. No Accept header allows all. Parameters other than q are not looked at. */
 bool rb_request_accepts(const struct rb_request *request, const char *media_type);
 
+/* The body, to be changed in place by who handles the request. NULL when it is empty. */
+char *rb_request_body_mut(struct rb_request *request);
+
+/* For who answers later: on_gone is called once when the client goes before the answer, or says that it will
+ * send no more. If it has done so already, on_gone is called before the loop sleeps; never from inside this.
+ * NULL takes it back.
+ *
+ * Once the handler has been called, the answer is still due (and may be given from inside). While the body
+ * comes in nothing is due: the request may be answered from inside, and ends when on_gone returns in any
+ * case; on_refused is not called then. A request that on_head has given something to hold needs both hooks,
+ * to let go of it. */
+void rb_request_on_gone(struct rb_request *request, void (*on_gone)(struct rb_request *request));
+
+/* Another loop's rb_http goes on with it: the connection moves there with everything that was read from it,
+ * and the request is handled there as if it had come in there, from on_head on; what was set (arg, on_gone,
+ * answer headers) is gone, changes of the body stay. The request is used up here.
+ *
+ * From inside on_head, or from the handler's call on until the answer; not from on_refused. `to` is not the
+ * request's own. Answers to earlier requests of the connection go out first. A client that is gone by then
+ * is nobody's: the request ends. So it does when `to` has ended. */
+void rb_request_move(struct rb_request *request, struct rb_http *to);
+
 /* ---- answers ---- */
-/* Each of these ends the request (it must not be used afterwards), except rb_answer_header. */
+/* Each of these ends the request (it must not be used afterwards), except rb_answer_header and
+ * rb_answer_will_close. */
 
 /* Adds a header to the answer to come; value is copied. Its characters are checked: control characters become
  * spaces. Date, Connection, Content-Length and Content-Type come from here and are not to be added. */
 void rb_answer_header(struct rb_request *request, const char *name, rb_str value);
-/* type NONE: no Content-Type. The body is copied; a HEAD request gets its length only. */
+/* The answer to come says Connection: close, and the connection closes after it. */
+void rb_answer_will_close(struct rb_request *request);
+/* type NONE: no Content-Type; an empty body may have one. The body is copied; a HEAD request gets its length
+ * only. */
 void rb_answer(struct rb_request *request, int status, rb_str type, rb_str body);
 void rb_answer_json(struct rb_request *request, int status, rb_str json);
 /* RFC 9457: {"title","status","detail","reason","next"} as application/problem+json; detail may be NONE.

@@ -7,9 +7,7 @@
 /* ---- router.c ---- */
 
 struct route {
-    rb_handler_fn *handler;
-    void *arg;
-    size_t body_max;
+    struct rb_route what;
     unsigned name_count;
     rb_str names[RB_ROUTE_PARAMS_MAX];
 };
@@ -39,6 +37,7 @@ struct rb_http {
     unsigned refused_count; /* connections over the limit that are still being told so */
     unsigned request_count; /* not yet answered */
     bool is_draining;
+    bool is_over;          /* nothing may come any more */
     struct request *spare; /* the next head is read into this one */
     struct rb_buf head;    /* of the answer being written */
     uint64_t date_s;       /* what second `date` is of */
@@ -46,6 +45,10 @@ struct rb_http {
 };
 
 rb_str http_date(struct rb_http *http);
+
+enum welcome { LET_IN, REFUSE, SHUT_OUT };
+enum welcome http_welcome(const struct rb_http *http); /* of one more connection */
+void http_shut_out(struct rb_http *http, int take_fd);
 
 /* ---- request.c ---- */
 
@@ -55,8 +58,12 @@ struct request {
     const struct route *route;
     struct rb_buf body;
     struct rb_buf lines; /* headers added to the answer, as they will be sent */
+    void (*on_gone)(struct rb_request *request);
+    struct rb_task gone; /* tells it, when that is not to be done at once */
     bool is_told_gone;
-    bool keep_alive; /* what its answer has promised */
+    bool is_complete; /* nothing of its body is to come */
+    bool is_ending;   /* answered or not, its owner here frees it */
+    bool keep_alive;  /* what its answer has promised */
 };
 
 static inline struct request *request_of(struct rb_request *pub)
@@ -67,13 +74,26 @@ static inline struct request *request_of(struct rb_request *pub)
 struct request *request_spare(struct rb_http *http);
 /* The spare one becomes a request: its head was read from head_bytes, which is copied. */
 struct request *request_begin(struct conn *conn, rb_str head_bytes);
+/* As it was made, but for the bytes that came: head and body. */
+void request_renew(struct request *request);
 void request_free(struct request *request);
+
+/* ---- gone.c ---- */
+
+/* Tells who wants to know, once. */
+void request_tell_gone(struct request *request);
+/* The client went before the handler had it (in the middle of the body), or when it had given it away: tells
+ * who still wants to know, then frees. The connection must not know it any more. */
+void request_end_unfinished(struct request *request);
 
 /* ---- admit.c ---- */
 
 size_t request_body_max(const struct request *request); /* has a route */
-/* Finds the route and looks at the announced length. False: the request was refused, and is used up. */
+/* Finds the route and looks at the announced length. False: the request was refused, and is no longer the
+ * caller's. */
 bool request_admit(struct request *request);
+/* Answers in the form of its route, which may take its time; the connection closes after it. */
+void request_refuse(struct request *request, rb_err err);
 
 /* ---- answer.c ---- */
 
@@ -106,11 +126,14 @@ enum range_verdict range_judge(rb_str range, uint64_t bytes, uint64_t *out_at, u
 /* ---- conn.c ---- */
 
 enum conn_state {
-    CONN_HEAD,     /* between requests, or while a head comes in */
-    CONN_BODY,     /* the head is complete and its route is known */
-    CONN_HANDLING, /* the handler has the request */
-    CONN_CLOSING,  /* nothing is read any more; the stream will say when it is over */
-    CONN_LEFT      /* the stream has another owner */
+    CONN_HEAD,      /* between requests, or while a head comes in */
+    CONN_ADMITTING, /* the head is complete; its route is looked for, and asked what it says to it */
+    CONN_BODY,      /* the body comes in */
+    CONN_HANDLING,  /* the handler has the request */
+    CONN_SKIPPING,  /* what was left of the body when the request was answered is read away */
+    CONN_MOVING,    /* the request goes to another loop, with the connection, when earlier answers are out */
+    CONN_CLOSING,   /* nothing is read any more; the stream will say when it is over */
+    CONN_LEFT       /* the stream has another owner */
 };
 
 enum conn_deadline { DEADLINE_NONE, DEADLINE_IDLE, DEADLINE_HEAD, DEADLINE_BODY };
@@ -121,8 +144,9 @@ struct conn {
     struct rb_task resume;
     struct rb_list node; /* in http->conns */
     struct rb_http *http;
-    struct request *request; /* in CONN_BODY and CONN_HANDLING */
-    struct rb_buf kept;      /* input that waits; from kept_at on it is unread */
+    struct request *request; /* from CONN_ADMITTING to its answer; in CONN_MOVING */
+    struct rb_http *moves_to;
+    struct rb_buf kept; /* input that waits; from kept_at on it is unread */
     size_t kept_at;
     char *fresh; /* or input where it came in, during on_data; then nothing is kept */
     size_t fresh_n;
@@ -135,17 +159,43 @@ struct conn {
     bool is_sending_file; /* or was when we looked last */
     bool wants_room;      /* requests wait until earlier answers have gone out */
     bool must_close;      /* after the answer */
-    bool is_refused;      /* came when there were too many */
+    uint8_t refused_for;  /* rb_err; RB_OK: it was let in */
     char peer[RB_ADDRESS_TEXT_BYTES];
 };
 
-void conn_open(struct rb_http *http, int take_fd, const struct sockaddr_storage *peer, bool is_refused);
-bool conn_is_between_requests(const struct conn *conn);
+void conn_open(struct rb_http *http, int take_fd, const struct sockaddr_storage *peer, rb_err refused_for);
+/* A connection that comes from another loop with a request, to be admitted, and what is unread behind it. */
+void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request,
+                    struct rb_buf take_unread, rb_err refused_for);
+bool conn_is_between_requests(const struct conn *conn); /* or will be without anybody's doing */
+rb_str conn_unread(const struct conn *conn);
+/* Takes what is unread out of the scratch memory, before that is used by others. */
+void conn_keep_input(struct conn *conn);
+void conn_consume(struct conn *conn, size_t n);
+/* No file and no more than so many bytes of answers wait to go out. If they do, the connection is looked at
+ * again when some have gone. */
+bool conn_has_room(struct conn *conn, size_t queued_max);
+/* Takes it off its loop's lists and timers; what is unread stays. */
+void conn_unhook(struct conn *conn);
+/* What is noted about it is looked at before the loop sleeps, if not at once. */
+void conn_resume_soon(struct conn *conn);
 void conn_shut(struct conn *conn, rb_err why);
-bool conn_keeps_alive(const struct conn *conn);
 void conn_send(struct conn *conn, struct rb_blob *take_blob_or_null);
+/* Answers what is no request, or not to be looked at, and closes. */
+void conn_refuse(struct conn *conn, rb_err err);
+
+/* ---- steps.c ---- */
+
+/* Whether another step may follow. */
+bool conn_step(struct conn *conn);
+bool conn_keeps_alive(const struct conn *conn);
 /* The request was answered (or has nobody to be answered to): frees it, and the connection goes on or closes.
  */
 void request_finish(struct request *request);
+
+/* ---- handover.c ---- */
+
+/* A step of CONN_MOVING. False: it has to wait, or is gone (CONN_LEFT). */
+bool conn_move(struct conn *conn);
 
 #endif

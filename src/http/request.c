@@ -38,33 +38,34 @@ struct request *request_begin(struct conn *conn, rb_str head_bytes)
     return request;
 }
 
-/* The next spare one. The head, two thousand bytes, needs no clearing: reading the next one does. */
-static void reset(struct request *request)
+/* The head, two thousand bytes, needs no clearing: reading the next one does. */
+void request_renew(struct request *request)
 {
     struct rb_request *pub = &request->pub;
     pub->url = (struct rb_url){0};
     pub->body = RB_STR_NONE;
     memset(pub->params, 0, sizeof pub->params);
-    pub->on_gone = NULL;
     pub->arg = NULL;
+    rb_buf_fini(&request->lines);
+    rb_loop_forget_task(&request->gone);
     request->conn = NULL;
     request->route = NULL;
+    request->on_gone = NULL;
     request->is_told_gone = request->keep_alive = false;
 }
 
 void request_free(struct request *request)
 {
     struct rb_http *http = request->pub.http;
+    request_renew(request);
     rb_arena_fini(&request->pub.arena);
     rb_buf_fini(&request->body);
-    rb_buf_fini(&request->lines);
+    request->is_complete = request->is_ending = false;
     http->request_count--;
-    if (http->spare) {
+    if (http->spare)
         rb_free(request);
-        return;
-    }
-    reset(request);
-    http->spare = request;
+    else
+        http->spare = request;
 }
 
 /* ---- for handlers ---- */
@@ -72,6 +73,11 @@ void request_free(struct request *request)
 struct rb_loop *rb_request_loop(const struct rb_request *request)
 {
     return request->http->loop;
+}
+
+char *rb_request_body_mut(struct rb_request *request)
+{
+    return request->body.n > 0 ? request_of(request)->body.p : NULL;
 }
 
 rb_str rb_request_param(const struct rb_request *pub, const char *name)

@@ -123,16 +123,23 @@ static struct route **make_place(struct rb_router *router, struct route *route, 
     return &node->here[method];
 }
 
-rb_err rb_router_add(struct rb_router *router, enum rb_http1_method method, rb_str pattern, size_t body_max,
-                     rb_handler_fn *handler, void *arg)
+rb_err rb_router_add_route(struct rb_router *router, enum rb_http1_method method, rb_str pattern,
+                           const struct rb_route *what)
 {
     struct route *route = rb_arena_new(&router->arena, struct route);
-    *route = (struct route){.handler = handler, .arg = arg, .body_max = body_max};
+    *route = (struct route){.what = *what};
     struct route **place = make_place(router, route, method, rb_arena_copy(&router->arena, pattern));
     if (!place) return RB_BAD_NAME;
     if (*place) return RB_CONFLICT;
     *place = route;
     return RB_OK;
+}
+
+rb_err rb_router_add(struct rb_router *router, enum rb_http1_method method, rb_str pattern, size_t body_max,
+                     rb_handler_fn *handler, void *arg)
+{
+    struct rb_route what = {.handler = handler, .arg = arg, .body_max = body_max};
+    return rb_router_add_route(router, method, pattern, &what);
 }
 
 /* ---- finding ---- */

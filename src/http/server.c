@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/http_private.h"
+#include "net/admission.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -31,15 +32,32 @@ void rb_http_free(struct rb_http *http)
     rb_free(http);
 }
 
+enum welcome http_welcome(const struct rb_http *http)
+{
+    if (http->is_over) return SHUT_OUT;
+    /* All of the loop's connections count, also those that have become sockets. */
+    if (rb_net_stream_count(http->net) - http->refused_count < http->limits.connections_max) return LET_IN;
+    return http->refused_count < REFUSED_MAX ? REFUSE : SHUT_OUT;
+}
+
+void http_shut_out(struct rb_http *http, int take_fd)
+{
+    if (http->limits.admission) rb_admission_leave(http->limits.admission, take_fd);
+    close(take_fd);
+}
+
 void rb_http_accept(void *arg, int take_fd, const struct sockaddr_storage *peer)
 {
     struct rb_http *http = arg;
-    /* All of the loop's connections count, also those that have become sockets. */
-    bool is_full = rb_net_stream_count(http->net) - http->refused_count >= http->limits.connections_max;
-    if (is_full && http->refused_count >= REFUSED_MAX)
-        close(take_fd);
+    struct rb_admission *admission = http->limits.admission;
+    rb_err err = !admission || rb_admission_enter(admission, take_fd, peer) ? RB_OK : RB_TOO_MANY_CONNECTIONS;
+    enum welcome welcome = http_welcome(http);
+    if (welcome == REFUSE && !err) err = RB_OVERLOADED;
+    if (welcome == LET_IN && err && http->refused_count >= REFUSED_MAX) welcome = SHUT_OUT;
+    if (welcome == SHUT_OUT)
+        http_shut_out(http, take_fd);
     else
-        conn_open(http, take_fd, peer, is_full);
+        conn_open(http, take_fd, peer, err);
 }
 
 void rb_http_drain(struct rb_http *http)
@@ -52,10 +70,10 @@ void rb_http_drain(struct rb_http *http)
     }
 }
 
-void rb_http_abort(struct rb_http *http)
+void rb_http_end(struct rb_http *http)
 {
-    RB_LIST_EACH(node, &http->conns)
-    rb_stream_abort(&RB_OUTER(node, struct conn, node)->stream, RB_SHUTTING_DOWN);
+    http->is_over = true;
+    rb_net_abort_all(http->net, RB_SHUTTING_DOWN);
 }
 
 /* RFC 9110 section 5.6.7, written without the locale's names; once a second. */

@@ -1,13 +1,16 @@
 #include "http/socket.h"
 
 #include "base/mem.h"
+#include "http/http_private.h"
 
 #include <string.h>
 
 /* Exists from our Close to the end, which is why it is not part of the socket. */
 struct rb_socket_farewell {
-    struct rb_timer timer;
+    struct rb_timer timer; /* the wait for the peer's Close, if ours came first */
     struct rb_socket *socket;
+    rb_err why;
+    bool got_close;
 };
 
 static struct rb_socket *socket_of(struct rb_stream *stream)
@@ -38,7 +41,7 @@ static void send_frame(struct rb_socket *socket, struct rb_blob *take_frame_or_n
 
 void rb_socket_send(struct rb_socket *socket, struct rb_blob *take_frame)
 {
-    if (socket->is_closing) /* nothing may follow a Close */
+    if (rb_socket_is_closing(socket)) /* nothing may follow a Close */
         rb_blob_unref(take_frame);
     else
         send_frame(socket, take_frame);
@@ -61,28 +64,27 @@ void rb_socket_pull(struct rb_socket *socket)
 
 /* ---- closing (RFC 6455 section 7) ---- */
 
-static void send_close(struct rb_socket *socket, uint16_t code, rb_str text)
+static void send_close(struct rb_socket *socket, rb_err why, uint16_t code, rb_str text)
 {
     struct rb_buf frame = {0};
     rb_ws_put_close(&frame, code, text);
     send_frame(socket, frame.failed ? NULL : rb_blob_copy(rb_buf_str(&frame)));
     rb_buf_fini(&frame);
-    socket->is_closing = true;
+    socket->farewell = rb_new(struct rb_socket_farewell);
+    socket->farewell->socket = socket;
+    socket->farewell->why = why;
 }
 
 static void on_farewell_over(struct rb_timer *timer)
 {
-    struct rb_socket *socket = RB_OUTER(timer, struct rb_socket_farewell, timer)->socket;
-    rb_socket_abort(socket, (rb_err)socket->why);
+    struct rb_socket_farewell *farewell = RB_OUTER(timer, struct rb_socket_farewell, timer);
+    rb_socket_abort(farewell->socket, farewell->why);
 }
 
 void rb_socket_close(struct rb_socket *socket, rb_err why, uint16_t code, rb_str text)
 {
-    if (socket->is_closing || socket->stream.state != RB_STREAM_OPEN) return;
-    send_close(socket, code, text);
-    socket->why = (uint8_t)why;
-    socket->farewell = rb_new(struct rb_socket_farewell);
-    socket->farewell->socket = socket;
+    if (rb_socket_is_closing(socket) || socket->stream.state != RB_STREAM_OPEN) return;
+    send_close(socket, why, code, text);
     rb_timer_start(rb_net_loop(socket->stream.net), &socket->farewell->timer, RB_SOCKET_FAREWELL_MS,
                    on_farewell_over);
 }
@@ -95,12 +97,9 @@ void rb_socket_abort(struct rb_socket *socket, rb_err why)
 /* The peer's Close: answered with the same code, unless it answers ours. */
 static void handle_close(struct rb_socket *socket, uint16_t code)
 {
-    socket->got_close = true;
-    if (!socket->is_closing) {
-        send_close(socket, code, RB_STR_NONE);
-        socket->why = RB_CLIENT_CLOSED;
-    }
-    rb_stream_close(&socket->stream, (rb_err)socket->why);
+    if (!rb_socket_is_closing(socket)) send_close(socket, RB_CLIENT_CLOSED, code, RB_STR_NONE);
+    socket->farewell->got_close = true;
+    rb_stream_close(&socket->stream, socket->farewell->why);
 }
 
 /* Nothing the peer sends can be understood any more, its Close neither: so it is not waited for. */
@@ -108,7 +107,7 @@ static void fail(struct rb_socket *socket, rb_err err)
 {
     const struct rb_reason *reason = rb_reason(err);
     rb_socket_close(socket, err, (uint16_t)reason->close_code, rb_str_of(reason->sentence));
-    rb_stream_close(&socket->stream, (rb_err)socket->why);
+    rb_stream_close(&socket->stream, socket->farewell->why);
 }
 
 /* ---- what the stream reports ---- */
@@ -118,11 +117,11 @@ static void handle(struct rb_socket *socket, const struct rb_ws_event *event)
     switch (event->opcode) {
     case RB_WS_TEXT:
     case RB_WS_BINARY:
-        if (!socket->is_closing) socket->ops->on_message(socket, event->opcode, event->payload);
+        if (!rb_socket_is_closing(socket)) socket->ops->on_message(socket, event->opcode, event->payload);
         break;
     case RB_WS_PING: rb_socket_send_message(socket, RB_WS_PONG, event->payload); break;
     case RB_WS_PONG:
-        if (socket->ops->on_pong && !socket->is_closing) socket->ops->on_pong(socket);
+        if (socket->ops->on_pong && !rb_socket_is_closing(socket)) socket->ops->on_pong(socket);
         break;
     case RB_WS_CLOSE: handle_close(socket, event->close_code); break;
     case RB_WS_CONTINUATION: RB_UNREACHABLE(); /* the reader gives whole messages */
@@ -147,23 +146,24 @@ static void on_data(struct rb_stream *stream, char *p, size_t n)
 static void on_end(struct rb_stream *stream)
 {
     struct rb_socket *socket = socket_of(stream);
-    rb_stream_close(stream, socket->is_closing ? (rb_err)socket->why : RB_CLIENT_GONE);
+    rb_stream_close(stream, socket->farewell ? socket->farewell->why : RB_CLIENT_GONE);
 }
 
 static void on_pull(struct rb_stream *stream, struct rb_gather *gather)
 {
     struct rb_socket *socket = socket_of(stream);
-    if (socket->ops->on_pull && !socket->is_closing) socket->ops->on_pull(socket, gather);
+    if (socket->ops->on_pull && !rb_socket_is_closing(socket)) socket->ops->on_pull(socket, gather);
 }
 
 static void on_closed(struct rb_stream *stream, rb_err why)
 {
     struct rb_socket *socket = socket_of(stream);
+    bool is_clean = socket->farewell && socket->farewell->got_close;
     if (socket->farewell) rb_timer_stop(&socket->farewell->timer);
     rb_free(socket->farewell);
     socket->farewell = NULL;
     rb_ws_reader_fini(&socket->reader);
-    socket->ops->on_closed(socket, why, socket->got_close);
+    socket->ops->on_closed(socket, why, is_clean);
 }
 
 static const struct rb_stream_ops stream_ops = {
@@ -194,9 +194,10 @@ bool rb_socket_accept(struct rb_request *request, struct rb_socket *socket, cons
     if (!rb_ws_accept(rb_request_header(request, "Sec-WebSocket-Key"), accept))
         return refuse(request, RB_BAD_REQUEST, RB_STR("Sec-WebSocket-Key must be 16 bytes in base64."));
 
-    rb_answer_header(request, "Upgrade", RB_STR("websocket"));
-    rb_answer_header(request, "Connection", RB_STR("Upgrade"));
-    rb_answer_header(request, "Sec-WebSocket-Accept", rb_str_of(accept));
+    struct rb_buf *lines = &request_of(request)->lines;
+    rb_buf_add_text(lines, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    rb_buf_add(lines, accept, RB_WS_ACCEPT_BYTES);
+    rb_buf_add_text(lines, "\r\n");
     /* Messages may come before the stream is handed over, so the socket must be ready for them. */
     *socket = (struct rb_socket){.ops = ops};
     rb_ws_reader_init(&socket->reader, true, message_max_bytes);

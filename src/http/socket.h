@@ -26,13 +26,10 @@ struct rb_socket {
     struct rb_stream stream;
     struct rb_ws_reader reader;
     const struct rb_socket_ops *ops;
-    struct rb_socket_farewell *farewell; /* the wait for the peer's Close; NULL before ours */
-    bool is_closing;                     /* a Close was sent */
-    bool got_close;
-    uint8_t why; /* rb_err of our Close */
+    struct rb_socket_farewell *farewell; /* from our Close to the end; NULL: none was sent */
 };
 
-_Static_assert(sizeof(struct rb_socket) <= 160, "idle sockets are many");
+_Static_assert(sizeof(struct rb_socket) <= 96, "idle sockets are many");
 
 /* How long after our Close the peer may take to answer with its own; then the connection is cut. */
 enum { RB_SOCKET_FAREWELL_MS = 5000 };
@@ -55,6 +52,10 @@ void rb_socket_ping(struct rb_socket *socket);
  * closed when the peer's Close has come, or cut when it does not come in time. What is sent after this is
  * dropped. Safe on a closing socket. */
 void rb_socket_close(struct rb_socket *socket, rb_err why, uint16_t code, rb_str text);
+static inline bool rb_socket_is_closing(const struct rb_socket *socket)
+{
+    return socket->farewell != NULL;
+}
 /* Cuts the TCP connection without a Close frame. */
 void rb_socket_abort(struct rb_socket *socket, rb_err why);
 /* Asks for on_pull before the loop sleeps. */

@@ -326,7 +326,8 @@ static void limits_messages(void **state)
     expect_limited(true, 200, RB_STR("\x82\xfe\x00\xc8"), "");
 }
 
-/* What lies whole in the input is given out there, whatever came before it; no memory is needed. */
+/* What lies whole in the input is given out there, whatever came before it; no memory is needed, unless a
+ * header comes in pieces. */
 static void copies_nothing(void **state)
 {
     (void)state;
@@ -343,7 +344,7 @@ static void copies_nothing(void **state)
         struct rb_buf copy = {0};
         rb_buf_add_str(&copy, rb_buf_str(&input));
         rb_ws_reader_init(&reader, true, 100);
-        rb_mem_fail_after(0);
+        rb_mem_fail_after(header > 0);
         struct rb_ws_input in = {copy.p, header};
         assert_int_equal(rb_ws_next(&reader, &in, &event, &err), RB_WS_MORE);
         in = (struct rb_ws_input){copy.p + header, copy.n - header};
@@ -370,23 +371,25 @@ static void keeps_nothing(void **state)
     (void)state;
     struct feeding f;
     begin(&f, false, 100);
-    assert_true(sizeof f.reader <= 72);
+    feed(&f, RB_STR("\x82\x01z"));
+    assert_null(f.reader.partial);
     feed(&f, RB_STR("\x01\x01"
                     "a\x89\x02p"));
     assert_non_null(f.reader.partial);
-    assert_non_null(f.reader.control);
     feed(&f, RB_STR("q\x80\x01"
                     "b"));
     assert_null(f.reader.partial);
-    assert_null(f.reader.control);
     feed(&f, RB_STR("\x82\x03"
                     "12"));
     feed(&f, RB_STR("3\x8a\x02"
                     "1"));
     feed(&f, RB_STR("2"));
     assert_null(f.reader.partial);
-    assert_null(f.reader.control);
-    check(&f, "ping(pq) text(ab) binary(123) pong(12) ");
+    feed(&f, RB_STR("\x8a"));
+    assert_non_null(f.reader.partial);
+    feed(&f, RB_STR("\x00"));
+    assert_null(f.reader.partial);
+    check(&f, "binary(z) ping(pq) text(ab) binary(123) pong(12) pong() ");
 
     struct rb_ws_reader zeroed = {0};
     rb_ws_reader_fini(&zeroed);
@@ -402,10 +405,9 @@ static void trusts_no_promise(void **state)
     struct feeding f;
     begin(&f, true, UINT32_MAX);
     feed(&f, RB_STR("\x82\xff\0\0\0\0\xff\xff\xff\xff\0\0\0\0"));
-    assert_null(f.reader.partial);
+    assert_int_equal(f.reader.partial->message.cap, 0);
     feed(&f, RB_STR("xyz"));
-    assert_non_null(f.reader.partial);
-    assert_true(f.reader.partial->cap < 1000);
+    assert_true(f.reader.partial->message.cap < 1000);
     check(&f, "");
 }
 

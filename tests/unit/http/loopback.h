@@ -118,7 +118,7 @@ static inline void server_start(struct server *server, struct rb_router *router,
     server->loop = rb_loop_new("test");
     server->net = rb_net_new(server->loop, &test_net_limits);
     server->http = rb_http_new(server->net, router, limits);
-    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, &fd, &server->port, &why))
+    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, 0, &fd, &server->port, &why))
         fail_msg("%s", rb_buf_text(&why));
     server->listener = rb_listener_open(server->loop, fd, rb_http_accept, server->http);
     sem_init(&server->reached, 0, 0);
@@ -134,7 +134,7 @@ static inline void close_listener(void *arg)
 
 static inline void cut_connections(void *arg)
 {
-    rb_http_abort(((struct server *)arg)->http);
+    rb_net_abort_all(((struct server *)arg)->net, RB_SHUTTING_DOWN);
 }
 
 struct count {

@@ -59,7 +59,7 @@ static rb_str outcome(const struct rb_router *router, const char *line, struct r
         return rb_arena_fmt(arena, "405 %.*s", RB_STR_FMT(allow));
     }
     if (err) return rb_arena_fmt(arena, "%d", rb_reason(err)->http_status);
-    rb_str text = rb_arena_fmt(arena, "%s", (const char *)match.route->arg);
+    rb_str text = rb_arena_fmt(arena, "%s", (const char *)match.route->what.arg);
     for (unsigned i = 0; i < match.route->name_count; i++)
         text = rb_arena_fmt(arena, "%.*s %.*s=%.*s", RB_STR_FMT(text), RB_STR_FMT(match.route->names[i]),
                             RB_STR_FMT(match.params[i]));

@@ -63,7 +63,7 @@ static void late(struct rb_request *request, void *arg)
     struct server *server = arg;
     held = request;
     request->arg = server;
-    if (rb_request_header(request, "X-Watch").p) request->on_gone = on_gone;
+    if (rb_request_header(request, "X-Watch").p) rb_request_on_gone(request, on_gone);
     sem_post(&server->reached);
 }
 
@@ -77,7 +77,7 @@ static void answer_when_gone(struct rb_request *request)
 static void fleeting(struct rb_request *request, void *arg)
 {
     request->arg = arg;
-    request->on_gone = answer_when_gone;
+    rb_request_on_gone(request, answer_when_gone);
     sem_post(&((struct server *)arg)->reached);
 }
 
