@@ -123,7 +123,7 @@ static void on_confirmation(struct rb_mail *mail)
 
 void rb_sub_confirm(struct rb_sub *sub, uint64_t offset)
 {
-    rb_hub_confirm(sub->topic->shard->hub, topic_name(sub->topic), sub->client, offset);
+    rb_hub_confirm(sub->topic->shard->hub, topic_name(sub->topic), *sub->client, offset);
 }
 
 void rb_hub_confirm(struct rb_hub *hub, rb_str topic, rb_str client, uint64_t offset)

@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "codec/utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static rb_str put(char **at, rb_str s)
@@ -40,11 +39,22 @@ void rb_event_unref(struct rb_event *event)
     if (event && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1) rb_free(event);
 }
 
+/* Digits are written backwards from `end`. Each event has a position, so there is no printf here, and no
+ * division by what is not a constant. */
+static inline char *put_digits(char *end, uint64_t value, unsigned base)
+{
+    do *--end = "0123456789abcdef"[value % base];
+    while (value /= base);
+    return end;
+}
+
 rb_str rb_position_text(struct rb_position position, char out[RB_POSITION_TEXT_BYTES])
 {
-    int n = snprintf(out, RB_POSITION_TEXT_BYTES, "%llx:%llu", (unsigned long long)position.epoch,
-                     (unsigned long long)position.offset);
-    return rb_str_make(out, (size_t)n);
+    char *end = out + RB_POSITION_TEXT_BYTES;
+    char *p = put_digits(end, position.offset, 10);
+    *--p = ':';
+    p = put_digits(p, position.epoch, 16);
+    return rb_str_make(p, (size_t)(end - p));
 }
 
 static bool parse_hex(rb_str s, uint64_t *out)

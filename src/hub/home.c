@@ -125,20 +125,36 @@ bool home_defer(struct rb_topic *home, struct rb_mail *letter)
 /* ---- receiving ---- */
 
 /* A durable topic to which nobody listens is opened for one event in about a hundred, which trims it. */
-static bool is_worth_opening(const struct rb_event *event)
+static bool is_worth_opening(const struct rb_publication *publication)
 {
     enum { ONE_IN_BITS = 7 };
-    uint64_t row_id = event->offset >> TRANSIENT_BITS;
-    return row_id * 0x9e3779b97f4a7c15u >> (64 - ONE_IN_BITS) == 0;
+    for (unsigned i = 0; i < publication->count; i++) {
+        uint64_t row_id = publication->parts[i].event->offset >> TRANSIENT_BITS;
+        if (row_id * 0x9e3779b97f4a7c15u >> (64 - ONE_IN_BITS) == 0) return true;
+    }
+    return false;
 }
 
-/* False when there is no room before the offset that the next stored event may have. */
-static bool give_offset(struct rb_topic *home, struct rb_event *event)
+/* False, and none are given, when there is no room before the offset that the next stored event may have. */
+static bool give_offsets(struct rb_topic *home, struct rb_publication *publication)
 {
-    uint64_t offset = home->log.last_offset + 1;
-    if (home->keep->is_durable && offset % (1u << TRANSIENT_BITS) == 0) return false;
-    event->offset = offset;
+    uint64_t last = home->log.last_offset;
+    uint64_t room = ((uint64_t)1 << TRANSIENT_BITS) - 1 - (last & (((uint64_t)1 << TRANSIENT_BITS) - 1));
+    if (home->keep->is_durable && publication->count > room) return false;
+    for (unsigned i = 0; i < publication->count; i++) publication->parts[i].event->offset = ++last;
     return true;
+}
+
+/* What the load has seen already is known by its offset. */
+static void take_in(struct rb_topic *home, const struct rb_publication *publication)
+{
+    unsigned known = 0;
+    while (known < publication->count && publication->parts[known].event->offset <= home->log.last_offset)
+        known++;
+    if (known == publication->count) return;
+    home_feed(home, publication->parts + known, publication->count - known);
+    for (unsigned i = known; i < publication->count; i++)
+        topic_append(home, rb_event_ref(publication->parts[i].event));
 }
 
 void home_receive(struct rb_mail *mail)
@@ -146,25 +162,19 @@ void home_receive(struct rb_mail *mail)
     struct rb_publication *publication = RB_OUTER(mail, struct rb_publication, mail);
     struct rb_shard *shard = home_of(publication->hub, publication->topic);
     struct rb_topic *home = rb_map_get(&shard->topics, publication->topic);
-    struct rb_event *event = publication->event;
-    bool is_stored = event->offset != 0;
-    if (!home && is_stored && !is_worth_opening(event)) { /* nobody listens, and the store has it */
-        publication_arrived(publication,
-                            (struct rb_position){rb_store_epoch(publication->hub->store), event->offset});
+    bool is_stored = publication->parts[0].event->offset != 0;
+    if (!home && is_stored && !is_worth_opening(publication)) { /* nobody listens, and the store has it */
+        publication_arrived(publication, rb_store_epoch(publication->hub->store));
         return;
     }
     if (!home) home = home_open(shard, publication->topic);
     if (home_defer(home, mail)) return;
-    if (!is_stored && !give_offset(home, event)) {
+    if (!is_stored && !give_offsets(home, publication)) {
         rb_publication_fail(publication, RB_OVERLOADED);
         return;
     }
-    struct rb_position position = {home->epoch, event->offset};
-    if (event->offset > home->log.last_offset) { /* else the load has seen it */
-        home_feed(home, event);
-        topic_append(home, rb_event_ref(event));
-    }
-    publication_arrived(publication, position);
+    take_in(home, publication);
+    publication_arrived(publication, home->epoch);
 }
 
 /* ---- upkeep ---- */

@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "hub/hub_private.h"
+#include "hub/registry_private.h"
 
 struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count,
                           const struct rb_topic_rule *rules, unsigned rule_count)
@@ -13,9 +13,17 @@ struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, 
     hub->rules = rules;
     hub->rule_count = rule_count;
     hub->shard_count = loop_count;
-    for (unsigned i = 0; i < loop_count; i++)
+    for (unsigned i = 0; i < loop_count; i++) {
         hub->shards[i] = (struct rb_shard){.hub = hub, .loop = loops[i], .index = i};
+        registry_init(&hub->shards[i]);
+    }
     return hub;
+}
+
+void rb_hub_limit_tenants(struct rb_hub *hub, uint32_t connections_max)
+{
+    rb_tally_free(hub->tenants);
+    hub->tenants = connections_max > 0 ? rb_tally_new(connections_max) : NULL;
 }
 
 /* By now nobody is subscribed any more: connections and watchers have been closed by their owners. */
@@ -32,7 +40,11 @@ static void free_topics(struct rb_shard *shard)
 void rb_hub_free(struct rb_hub *hub)
 {
     if (!hub) return;
-    for (unsigned i = 0; i < hub->shard_count; i++) free_topics(&hub->shards[i]);
+    for (unsigned i = 0; i < hub->shard_count; i++) {
+        free_topics(&hub->shards[i]);
+        registry_fini(&hub->shards[i]);
+    }
+    rb_tally_free(hub->tenants);
     rb_free(hub);
 }
 

@@ -28,46 +28,56 @@ struct rb_topic_rule {
  * get a shard, at most 64. */
 struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count,
                           const struct rb_topic_rule *rules, unsigned rule_count);
+/* Before the loops run: connections that a tenant may have announced; 0: no limit. */
+void rb_hub_limit_tenants(struct rb_hub *hub, uint32_t connections_max);
 void rb_hub_free(struct rb_hub *hub);                                      /* after the loops have ended */
 const struct rb_keep *rb_hub_keep(const struct rb_hub *hub, rb_str topic); /* any thread */
 
 /* ---- publishing ---- */
 
-/* One event on its way into one topic. */
+/* An event on its way into a topic, or several that go there together: they are stored, given their offsets
+ * and delivered in this order with nothing between them, all or none. Either all of them are transient, or
+ * none is. */
 struct rb_publication {
     struct rb_mail mail;
     struct rb_hub *hub;
     rb_str topic;
-    struct rb_event *event;
     const struct rb_keep *keep;
-    uint64_t *row_id;     /* in the transaction that stores it */
     struct rb_loop *loop; /* where done is called; NULL: nobody wants to know */
-    void (*done)(
-        struct rb_publication *publication); /* err and position are set; the publication is freed after it */
+    void (*done)(struct rb_publication
+                     *publication); /* err and positions are set; the publication is freed after it */
     void *arg;
-    rb_err err; /* RB_OUT_OF_MEMORY or what the store says; nothing was published then */
-    struct rb_position position;
+    rb_err err;                  /* RB_OUT_OF_MEMORY or what the store says; nothing was published then */
+    struct rb_position position; /* of the last event */
+    unsigned count;
+    struct rb_publication_part {
+        struct rb_event *event;
+        uint64_t *row_id; /* in the transaction that stores it */
+    } parts[];
 };
 
 /* Any thread. done may be NULL; it is called on the given loop. */
 struct rb_publication *rb_publication_new(struct rb_hub *hub, rb_str topic, const struct rb_event_spec *spec,
                                           struct rb_loop *loop, void (*done)(struct rb_publication *),
                                           void *arg);
-/* Publishes: through the store when the topic is durable and the event not transient, else straight to the
- * topic's home. */
+struct rb_publication *rb_publication_new_several(struct rb_hub *hub, rb_str topic,
+                                                  const struct rb_event_spec *specs, unsigned count,
+                                                  struct rb_loop *loop, void (*done)(struct rb_publication *),
+                                                  void *arg);
+/* Publishes: through the store when the topic is durable and the events not transient, in one transaction,
+ * else straight to the topic's home. */
 void rb_publication_send(struct rb_publication *publication);
-/* The same for several in one topic, in this order: those that are stored share a transaction, so that all of
- * them are or none. */
-void rb_publications_send(struct rb_publication *const *publications, unsigned count);
-/* For events that are stored together with something else: adds the event to the caller's transaction, whose
+/* For events that are stored together with something else: adds them to the caller's transaction, whose
  * `done` delivers, or, when it failed, fails the publication. Deliver from inside `done`: so events of all
  * transactions reach a topic's home in the order of their row ids, and one that came late would be taken for
  * one that is known. */
 void rb_publication_store(struct rb_publication *publication, struct rb_tx *tx);
 void rb_publication_deliver(struct rb_publication *publication);
-/* Notes the event's place, so that the transaction may go before the event is delivered; from `done` too. */
+/* Notes the events' places, so that the transaction may go before they are delivered; from `done` too. */
 void rb_publication_stored(struct rb_publication *publication);
 void rb_publication_fail(struct rb_publication *publication, rb_err err);
+/* From inside its done, when there was no error: where the event of this index is. */
+struct rb_position rb_publication_place(const struct rb_publication *publication, unsigned index);
 
 /* ---- subscribing ---- */
 
@@ -99,11 +109,9 @@ struct rb_sub_ops {
 struct rb_sub {
     const struct rb_sub_ops *ops;
     struct rb_topic *topic; /* NULL: not started, or stopped */
-    rb_str client;          /* for audiences and named cursors; borrowed from the owner */
+    const rb_str *client;   /* for audiences and named cursors; borrowed from the owner. NULL: nobody's */
     uint64_t cursor;        /* offset of the last event taken or passed over */
     struct rb_list topic_node;
-    struct rb_list owner_node;   /* the owner's */
-    struct rb_list pending_node; /* the owner's */
     union {
         struct rb_sub_request *request; /* until it is started */
         struct rb_position *gap_after;  /* then: what is told with the next take; NULL: nothing */

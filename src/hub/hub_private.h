@@ -2,7 +2,9 @@
 #ifndef RB_HUB_PRIVATE_H
 #define RB_HUB_PRIVATE_H
 
+#include "base/handle.h"
 #include "base/map.h"
+#include "base/tally.h"
 #include "hub/hub.h"
 
 enum { SHARDS_MAX = 64 };
@@ -17,27 +19,27 @@ struct rb_shard {
     unsigned index;
     struct rb_map topics; /* by name: homes and replicas alike */
     uint64_t last_join_id;
+
+    /* The registry (registry_private.h). */
+    struct rb_handles conns; /* struct rb_conn: announced connections, and seats of those that retired */
+    struct rb_map callees;   /* struct callee, by connection: those with calls under way */
+    struct rb_map guests;    /* struct guest, by connection: those with the id of another loop's table */
+    uint32_t last_call;      /* number */
 };
 
 struct rb_hub {
     struct rb_store *store;
+    struct rb_tally *tenants; /* their connections; NULL: not limited */
     const struct rb_topic_rule *rules;
     unsigned rule_count;
     unsigned shard_count;
+    _Atomic uint64_t conn_count, late_replies;
     struct rb_shard shards[SHARDS_MAX];
 };
 
 enum topic_state {
     TOPIC_OPENING, /* a home loads its events from the store; a replica waits for its home's snapshot */
     TOPIC_LIVE
-};
-
-/* The frames of several events in a row, put together once: most subscriptions of a busy topic want the same
- * ones. */
-struct run {
-    const struct rb_encoding *encoding;
-    uint64_t after, last; /* offsets: behind the one, up to and with the other */
-    struct rb_blob *blob; /* NULL: there is none */
 };
 
 struct rb_topic {
@@ -49,7 +51,8 @@ struct rb_topic {
     bool is_settling; /* while the requests are told that it is live */
     uint64_t epoch;
     struct rb_topic_log log;
-    struct run run;          /* while subscriptions have something to take */
+    struct rb_task turn_end; /* trims what the turn has brought, behind its output */
+    struct runs *runs;       /* run.c; NULL: there are none */
     struct rb_list subs;     /* started */
     struct rb_list requests; /* subscriptions that wait for the topic to be live */
     unsigned sub_count, ready_count;
@@ -89,12 +92,12 @@ void topic_free(struct rb_topic *topic);
 struct rb_topic *topic_of(struct rb_shard *shard, rb_str name); /* home or replica; made when there is none */
 void topic_append(struct rb_topic *topic, struct rb_event *take_event);
 void topic_go_live(struct rb_topic *topic); /* a replica may be gone afterwards */
-void topic_trim(struct rb_topic *topic);
-void topic_left(struct rb_topic *topic); /* a local subscription or request has gone */
+void topic_trim(struct rb_topic *topic);    /* unless this turn's output is still to come */
+void topic_left(struct rb_topic *topic);    /* a local subscription or request has gone */
 bool topic_has_locals(const struct rb_topic *topic);
 
 /* publication.c */
-void publication_arrived(struct rb_publication *publication, struct rb_position position);
+void publication_arrived(struct rb_publication *publication, uint64_t epoch);
 
 /* sub.c */
 void sub_begin(struct rb_sub_request *request); /* the topic is live */
@@ -102,7 +105,8 @@ void sub_mark_ready(struct rb_sub *sub);
 void sub_found_cursor(struct rb_sub_request *request, bool is_known, struct rb_position position);
 
 /* run.c */
-void run_drop(struct rb_topic *topic);
+void run_drop(struct rb_topic *topic); /* all of them */
+void run_trim(struct rb_topic *topic); /* those that begin before what the log has */
 
 /* home.c */
 struct rb_topic *home_open(struct rb_shard *shard, rb_str name);
@@ -114,7 +118,7 @@ bool home_defer(struct rb_topic *home,
 /* replica.c */
 void replica_join(struct rb_topic *replica);
 void replica_part(struct rb_topic *replica);
-void home_feed(struct rb_topic *home, struct rb_event *event);
+void home_feed(struct rb_topic *home, const struct rb_publication_part *parts, unsigned count);
 
 /* cursor.c: named cursors, kept by homes */
 void home_add_cursor(struct rb_topic *home, rb_str client, uint64_t offset);

@@ -30,9 +30,9 @@ struct snapshot {
 struct feed {
     struct rb_mail mail;
     struct rb_shard *member;
-    struct rb_event *event;
-    size_t name_bytes;
-    char name[];
+    rb_str topic; /* behind the events */
+    unsigned event_count;
+    struct rb_event *events[];
 };
 
 /* ---- on the member's loop ---- */
@@ -62,11 +62,14 @@ static void on_snapshot(struct rb_mail *mail)
 static void on_feed(struct rb_mail *mail)
 {
     struct feed *feed = RB_OUTER(mail, struct feed, mail);
-    struct rb_topic *replica = rb_map_get(&feed->member->topics, rb_str_make(feed->name, feed->name_bytes));
-    if (replica && replica->state == TOPIC_LIVE && feed->event->offset > replica->log.last_offset)
-        topic_append(replica, feed->event);
-    else
-        rb_event_unref(feed->event);
+    struct rb_topic *replica = rb_map_get(&feed->member->topics, feed->topic);
+    bool is_expected = replica && replica->state == TOPIC_LIVE;
+    for (unsigned i = 0; i < feed->event_count; i++) {
+        if (is_expected && feed->events[i]->offset > replica->log.last_offset)
+            topic_append(replica, feed->events[i]);
+        else
+            rb_event_unref(feed->events[i]);
+    }
     rb_free(feed);
 }
 
@@ -112,15 +115,18 @@ static void on_part(struct rb_mail *mail)
     rb_free(part);
 }
 
-void home_feed(struct rb_topic *home, struct rb_event *event)
+void home_feed(struct rb_topic *home, const struct rb_publication_part *parts, unsigned count)
 {
+    size_t events_bytes = count * sizeof(struct rb_event *);
     for (uint64_t left = home->members; left; left &= left - 1) {
         struct rb_shard *member = &home->shard->hub->shards[__builtin_ctzll(left)];
-        struct feed *feed = letter_new(sizeof *feed + home->name_bytes, on_feed);
+        struct feed *feed = letter_new(sizeof *feed + events_bytes + home->name_bytes, on_feed);
+        char *name = (char *)feed->events + events_bytes;
+        memcpy(name, home->name, home->name_bytes);
         feed->member = member;
-        feed->event = rb_event_ref(event);
-        feed->name_bytes = home->name_bytes;
-        memcpy(feed->name, home->name, home->name_bytes);
+        feed->topic = rb_str_make(name, home->name_bytes);
+        feed->event_count = count;
+        for (unsigned i = 0; i < count; i++) feed->events[i] = rb_event_ref(parts[i].event);
         rb_loop_post(member->loop, &feed->mail);
     }
 }

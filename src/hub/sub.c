@@ -93,7 +93,7 @@ void rb_sub_start(struct rb_hub *hub, struct rb_sub *sub, rb_str topic_name, con
     sub->topic = topic_of(shard, topic_name);
     rb_list_push_back(&sub->topic->requests, &request->node);
     if (request->waits_for_cursor)
-        cursor_ask(hub, topic_name, sub->client, request);
+        cursor_ask(hub, topic_name, *sub->client, request);
     else if (sub->topic->state == TOPIC_LIVE)
         rb_loop_before_sleep(shard->loop, &request->task);
 }
@@ -131,9 +131,7 @@ void rb_sub_stop(struct rb_sub *sub)
         rb_list_remove(&sub->topic_node);
         topic->sub_count--;
     }
-    *sub = (struct rb_sub){.client = sub->client,
-                           .owner_node = sub->owner_node,
-                           .pending_node = sub->pending_node};
+    *sub = (struct rb_sub){.client = sub->client};
     topic_left(topic);
 }
 
@@ -168,6 +166,11 @@ static bool take_gap(struct rb_sub *sub)
     return sub->is_gap_told;
 }
 
+static bool is_for(const struct rb_event *event, const struct rb_sub *sub)
+{
+    return !event->audience.n || (sub->client && rb_str_eq(event->audience, *sub->client));
+}
+
 enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry)
 {
     struct rb_topic_log *log = &sub->topic->log;
@@ -175,7 +178,7 @@ enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry)
     struct rb_log_entry *entry;
     while ((entry = rb_topic_log_after(log, sub->cursor)) != NULL) {
         sub->cursor = entry->event->offset;
-        if (entry->event->audience.n && !rb_str_eq(entry->event->audience, sub->client)) continue;
+        if (!is_for(entry->event, sub)) continue;
         *out_entry = entry;
         return RB_TAKE_EVENT;
     }

@@ -1,6 +1,9 @@
 /* What homes and replicas have in common: a log, subscriptions with cursors in it, and marking those ready
  * for which there is something. An append marks each subscription at most once until it has taken everything,
- * so that a burst costs one mark and one write a subscriber. */
+ * so that a burst costs one mark and one write a subscriber.
+ *
+ * The log is trimmed once a turn, behind the turn's output: however much comes at once, nobody has a gap in
+ * it who takes it as fast as it comes. Until then the turn's events cost what they have cost as letters. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "hub/hub_private.h"
@@ -12,6 +15,28 @@ rb_str topic_name(const struct rb_topic *topic)
     return (rb_str){topic->name, topic->name_bytes};
 }
 
+/* ---- trimming ---- */
+
+static void trim(struct rb_topic *topic)
+{
+    rb_topic_log_trim(&topic->log, topic->keep, topic->ready_count > 0, rb_clock_wall_ms());
+}
+
+static void on_turn_end(struct rb_task *task)
+{
+    struct rb_topic *topic = RB_OUTER(task, struct rb_topic, turn_end);
+    trim(topic);
+    run_trim(topic);
+}
+
+void topic_trim(struct rb_topic *topic)
+{
+    bool is_owed = topic->ready_count > 0 && rb_list_is_linked(&topic->turn_end.node);
+    if (!is_owed) trim(topic);
+}
+
+/* ---- coming and going ---- */
+
 struct rb_topic *topic_new(struct rb_shard *shard, rb_str name, bool is_home)
 {
     struct rb_topic *topic = rb_alloc(sizeof *topic + name.n);
@@ -19,6 +44,7 @@ struct rb_topic *topic_new(struct rb_shard *shard, rb_str name, bool is_home)
     topic->keep = rb_hub_keep(shard->hub, name);
     topic->is_home = is_home;
     topic->early_last = &topic->early_first;
+    topic->turn_end.run = on_turn_end;
     topic->name_bytes = name.n;
     memcpy(topic->name, name.p, name.n);
     rb_list_init(&topic->subs);
@@ -31,6 +57,7 @@ void topic_free(struct rb_topic *topic)
 {
     rb_map_remove(&topic->shard->topics, topic_name(topic));
     rb_timer_stop(&topic->upkeep);
+    rb_loop_forget_task(&topic->turn_end);
     run_drop(topic);
     rb_topic_log_fini(&topic->log);
     home_drop_cursors(topic);
@@ -52,10 +79,7 @@ bool topic_has_locals(const struct rb_topic *topic)
     return topic->is_settling || topic->sub_count > 0 || !rb_list_is_empty(&topic->requests);
 }
 
-void topic_trim(struct rb_topic *topic)
-{
-    rb_topic_log_trim(&topic->log, topic->keep, topic->ready_count > 0, rb_clock_wall_ms());
-}
+/* ---- events ---- */
 
 void topic_append(struct rb_topic *topic, struct rb_event *take_event)
 {
@@ -63,7 +87,8 @@ void topic_append(struct rb_topic *topic, struct rb_event *take_event)
     if (topic->ready_count < topic->sub_count) {
         RB_LIST_EACH(node, &topic->subs) sub_mark_ready(RB_OUTER(node, struct rb_sub, topic_node));
     }
-    topic_trim(topic);
+    /* Behind what those that were marked have asked for. */
+    rb_loop_before_sleep(topic->shard->loop, &topic->turn_end);
 }
 
 /* Who is told of its start may stop at once: the topic stays until all have been told. */

@@ -12,6 +12,11 @@ struct rb_log_entry *rb_topic_log_at(struct rb_topic_log *log, unsigned i)
     return &log->entries[(log->first + i) & (log->cap - 1)];
 }
 
+bool rb_topic_log_is_superseded(const struct rb_topic_log *log, const struct rb_log_entry *entry)
+{
+    return (entry->event->flags & RB_EVENT_REPLACEABLE) && entry->event->offset < log->last_replaceable;
+}
+
 static void let_go(struct rb_topic_log *log, struct rb_log_entry *entry)
 {
     log->bytes -= size_of(entry->event);
@@ -34,9 +39,7 @@ static void resize(struct rb_topic_log *log, unsigned cap)
 static void drop_first(struct rb_topic_log *log)
 {
     struct rb_log_entry *entry = rb_topic_log_at(log, 0);
-    bool is_superseded =
-        (entry->event->flags & RB_EVENT_REPLACEABLE) && entry->event->offset < log->last_replaceable;
-    if (!is_superseded) log->trimmed_to = entry->event->offset;
+    if (!rb_topic_log_is_superseded(log, entry)) log->trimmed_to = entry->event->offset;
     let_go(log, entry);
     log->first = (log->first + 1) & (log->cap - 1);
     log->count--;
@@ -88,13 +91,12 @@ void rb_topic_log_trim(struct rb_topic_log *log, const struct rb_keep *keep, boo
     }
 }
 
-static unsigned index_after(struct rb_topic_log *log, uint64_t offset)
+unsigned rb_topic_log_index_after(struct rb_topic_log *log, uint64_t offset)
 {
-    /* Nearly always a subscription wants the newest entry. */
-    if (log->count >= 2 && rb_topic_log_at(log, log->count - 2)->event->offset <= offset) {
-        return rb_topic_log_at(log, log->count - 1)->event->offset > offset ? log->count - 1 : log->count;
-    }
+    /* Nearly always a subscription wants the newest entry, or has it. */
     unsigned low = 0, high = log->count;
+    for (int i = 0; i < 2 && high > 0; i++, high--)
+        if (rb_topic_log_at(log, high - 1)->event->offset <= offset) return high;
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
         if (rb_topic_log_at(log, middle)->event->offset <= offset)
@@ -107,11 +109,9 @@ static unsigned index_after(struct rb_topic_log *log, uint64_t offset)
 
 struct rb_log_entry *rb_topic_log_after(struct rb_topic_log *log, uint64_t offset)
 {
-    for (unsigned i = index_after(log, offset); i < log->count; i++) {
+    for (unsigned i = rb_topic_log_index_after(log, offset); i < log->count; i++) {
         struct rb_log_entry *entry = rb_topic_log_at(log, i);
-        bool is_superseded =
-            (entry->event->flags & RB_EVENT_REPLACEABLE) && entry->event->offset < log->last_replaceable;
-        if (!is_superseded) return entry;
+        if (!rb_topic_log_is_superseded(log, entry)) return entry;
     }
     return NULL;
 }

@@ -54,6 +54,10 @@ void rb_topic_log_trim(struct rb_topic_log *log, const struct rb_keep *keep, boo
 /* The first entry after this offset; NULL when there is none. Superseded replaceable entries are passed over.
  */
 struct rb_log_entry *rb_topic_log_after(struct rb_topic_log *log, uint64_t offset);
+/* For walking over several: the index (rb_topic_log_at) of the first entry after this offset, superseded or
+ * not; log->count when there is none. */
+unsigned rb_topic_log_index_after(struct rb_topic_log *log, uint64_t offset);
+bool rb_topic_log_is_superseded(const struct rb_topic_log *log, const struct rb_log_entry *entry);
 /* The offset before the first entry that is not older than since_ms. */
 uint64_t rb_topic_log_since(struct rb_topic_log *log, uint64_t since_ms);
 struct rb_log_entry *rb_topic_log_at(struct rb_topic_log *log, unsigned i);

@@ -30,7 +30,9 @@ test('auth as the first message', async (t) => {
     assert.deepEqual([error.op, error.reason], ['error', 'unauthenticated']);
     const wrong = await socket.ask({ op: 'auth', token: 'rb_wrong' });
     assert.deepEqual([wrong.op, wrong.reason], ['error', 'unauthenticated']);
-    assert.deepEqual(await socket.ask({ op: 'auth', token: server.token }), { op: 'ok', id: 3 });
+    const { connection, ...ok } = await socket.ask({ op: 'auth', token: server.token });
+    assert.deepEqual(ok, { op: 'ok', id: 3 });
+    assert.match(connection, /^[\w-]{24}$/);
     assert.equal((await socket.ask({ op: 'auth', token: server.token })).reason, 'conflict');
     await socket.subscribe(newTopic());
 });
@@ -40,7 +42,8 @@ test('messages behind auth wait for it', async (t) => {
     const socket = await NativeSocket.open(t, server, null);
     socket.send({ op: 'auth', id: 'a', token: api.token });
     socket.send({ op: 'subscribe', id: 'b', topic: newTopic() });
-    assert.deepEqual(await socket.next(), { op: 'ok', id: 'a' });
+    const authenticated = await socket.next();
+    assert.deepEqual([authenticated.op, authenticated.id], ['ok', 'a']);
     const reply = await socket.next();
     assert.deepEqual([reply.op, reply.id], ['ok', 'b']);
 });

@@ -9,8 +9,9 @@ struct rb_native *rb_native_new(const struct rb_native_setup *setup)
     door->heres = rb_new_array(struct native_here, setup->loop_count);
     for (unsigned i = 0; i < setup->loop_count; i++) {
         struct native_here *here = &door->heres[i];
+        here->door = door;
         here->loop = setup->loops[i];
-        rb_list_init(&here->sockets);
+        socket_lines_init(here);
         rb_list_init(&here->streams);
         rb_list_init(&here->echoes);
         rb_list_init(&here->waits);
@@ -38,7 +39,7 @@ void rb_native_close_all(struct rb_native *door, rb_err why)
 {
     struct native_here *here = native_here(door);
     here->is_closing = true;
-    RB_LIST_EACH(node, &here->sockets) socket_shut(node, why);
+    socket_lines_close(here, why);
     RB_LIST_EACH(node, &here->streams) stream_shut(node, why);
     RB_LIST_EACH(node, &here->echoes) echo_shut(node, why);
     while (!rb_list_is_empty(&here->waits)) {

@@ -42,8 +42,7 @@ rb_err errand_query_wait(struct errand *errand, uint64_t *out_ms)
 rb_err errand_topic(struct errand *errand, rb_str name, rb_str *out_complete)
 {
     if (!rb_topic_name_is_valid(name)) return RB_BAD_NAME;
-    *out_complete =
-        rb_arena_fmt(&errand->request->arena, "%.*s/%.*s", RB_STR_FMT(errand->who->tenant), RB_STR_FMT(name));
+    *out_complete = topic_with_tenant(&errand->request->arena, errand->who->tenant, name);
     return RB_OK;
 }
 

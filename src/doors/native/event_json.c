@@ -5,9 +5,20 @@
 #include "http/socket.h"
 #include "http/sse.h"
 
+#include <string.h>
+
 rb_str topic_without_tenant(rb_str topic)
 {
     return rb_str_from(topic, (size_t)(rb_str_find(topic, '/') + 1));
+}
+
+rb_str topic_with_tenant(struct rb_arena *arena, rb_str tenant, rb_str name)
+{
+    char *complete = rb_arena_alloc(arena, tenant.n + 1 + name.n);
+    memcpy(complete, tenant.p, tenant.n);
+    complete[tenant.n] = '/';
+    memcpy(complete + tenant.n + 1, name.p, name.n);
+    return rb_str_make(complete, tenant.n + 1 + name.n);
 }
 
 static void put_position(struct rb_json_out *out, const char *key, struct rb_position position)
@@ -66,8 +77,10 @@ static struct rb_blob *encode_message(const struct rb_encoding *encoding, rb_str
                                       struct rb_position position, const struct rb_event *event)
 {
     (void)encoding;
+    enum { KEYS_AND_POSITION_BYTES = 128 };
     struct rb_buf text = {0};
     struct rb_json_out out = {.buf = &text};
+    rb_buf_reserve(&text, KEYS_AND_POSITION_BYTES + topic.n + event->name.n + event->data.n);
     begin_message(&out, "event", topic);
     event_put(&out, position, event, false);
     return end_message(&out);

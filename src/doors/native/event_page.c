@@ -22,7 +22,7 @@ static void stop(struct page *page)
     rb_list_remove(&page->waiting.node);
     rb_timer_stop(&page->timer);
     rb_watcher_stop(&page->watcher);
-    page->errand->request->on_gone = NULL;
+    rb_request_on_gone(page->errand->request, NULL);
 }
 
 static void answer(struct page *page)
@@ -137,7 +137,7 @@ void page_open(struct errand *errand, const struct page_start *start)
     page->waiting.end = end_waiting;
     rb_list_push_back(&native_here(errand->door)->waits, &page->waiting.node);
     request->arg = page;
-    request->on_gone = on_gone;
-    page->watcher.sub.client = errand->who->client;
+    rb_request_on_gone(request, on_gone);
+    page->watcher.sub.client = &errand->who->client;
     rb_watcher_start(errand->door->setup.hub, &page->watcher, start->topic, &start->start, &watcher_ops);
 }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "doors/native/native_private.h"
 #include "http/sse.h"
+#include "hub/registry.h"
 
 enum { STREAM_MAGIC = 0x4e535345 };
 
@@ -14,7 +15,7 @@ struct native_stream {
     struct rb_conn conn;
     struct rb_list node; /* in the loop's streams */
     struct rb_task end;  /* ends it from outside a pull */
-    struct rb_identity *identity;
+    const struct rb_identity *identity;
 };
 
 static struct native_stream *stream_of(struct rb_sse *sse)
@@ -26,7 +27,7 @@ static struct native_stream *stream_of(struct rb_sse *sse)
 static void on_end_task(struct rb_task *task)
 {
     struct native_stream *stream = RB_OUTER(task, struct native_stream, end);
-    rb_sse_end(&stream->sse, stream->why);
+    stream_shut(&stream->node, stream->why);
 }
 
 static void end_later(struct native_stream *stream, rb_err why)
@@ -70,11 +71,44 @@ static void on_lost(struct rb_conn *conn)
     end_later(RB_OUTER(conn, struct native_stream, conn), RB_OUT_OF_MEMORY);
 }
 
+/* ---- reached by back ends ---- A stream has events for them, but no replies. */
+
+static void describe(struct rb_conn *conn, struct rb_conn_facts *out)
+{
+    struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    char *address = rb_loop_scratch(rb_net_loop(stream->sse.stream.net));
+    rb_address_of_peer(&stream->sse.stream, address);
+    *out = (struct rb_conn_facts){.tenant = stream->identity->tenant,
+                                  .client = stream->identity->client,
+                                  .door = "native",
+                                  .transport = "sse",
+                                  .address = rb_str_of(address)};
+}
+
+static rb_err on_send(struct rb_conn *conn, rb_str name, rb_str data)
+{
+    struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    if (stream->sse.stream.state != RB_STREAM_OPEN) return RB_CONNECTION_LOST;
+    struct rb_blob *frame =
+        rb_sse_frame(stream->sse.is_chunked, RB_STR_NONE, name, data.n ? data : RB_STR("null"));
+    if (!frame) return RB_OUT_OF_MEMORY;
+    rb_sse_send(&stream->sse, frame);
+    return RB_OK;
+}
+
+static void on_close(struct rb_conn *conn, rb_err why)
+{
+    stream_shut(&RB_OUTER(conn, struct native_stream, conn)->node, why);
+}
+
 static const struct rb_conn_ops conn_ops = {.want_output = want_output,
                                             .on_subscribed = on_subscribed,
                                             .on_gap = on_gap,
                                             .on_event = on_event,
-                                            .on_lost = on_lost};
+                                            .on_lost = on_lost,
+                                            .describe = describe,
+                                            .on_send = on_send,
+                                            .on_close = on_close};
 
 /* ---- life ---- */
 
@@ -90,7 +124,7 @@ static void on_closed(struct rb_sse *sse, rb_err why)
     rb_loop_forget_task(&stream->end);
     rb_list_remove(&stream->node);
     rb_conn_fini(&stream->conn);
-    rb_free(stream->identity);
+    rb_identity_unref(stream->identity);
     stream->magic = 0;
     rb_free(stream);
 }
@@ -101,6 +135,7 @@ void stream_shut(struct rb_list *node, rb_err why)
 {
     struct native_stream *stream = RB_OUTER(node, struct native_stream, node);
     rb_conn_hold(&stream->conn, true);
+    rb_conn_withdraw(&stream->conn);
     rb_sse_end(&stream->sse, why);
 }
 
@@ -114,17 +149,20 @@ void stream_open(struct errand *errand, const struct stream_start *start)
     struct native_stream *stream = rb_new(struct native_stream);
     stream->magic = STREAM_MAGIC;
     stream->ends_at_final = start->ends_at_final;
-    stream->identity = rb_identity_copy(errand->who);
+    stream->identity = rb_identity_ref(errand->who);
     rb_conn_init(&stream->conn, door->setup.hub, &conn_ops);
     struct rb_start from = start->start;
     char *topic = rb_str_dup(start->topic); /* the request goes with the answer */
-    if (rb_sse_open(errand->request, &stream->sse, &sse_ops)) {
+    bool is_announced = rb_conn_announce(&stream->conn);
+    if (!is_announced) errand_fail(errand, RB_TOO_MANY_CONNECTIONS, NULL);
+    if (is_announced && rb_sse_open(errand->request, &stream->sse, &sse_ops)) {
         const struct rb_encoding *encoding =
             stream->sse.is_chunked ? &native_chunked_encoding : &native_plain_encoding;
         rb_list_push_back(&native_here(door)->streams, &stream->node);
-        rb_conn_subscribe(&stream->conn, rb_str_of(topic), stream->identity->client, &from, encoding, 0);
+        rb_conn_subscribe(&stream->conn, rb_str_of(topic), &stream->identity->client, &from, encoding, 0);
     } else {
-        rb_free(stream->identity);
+        rb_conn_fini(&stream->conn);
+        rb_identity_unref(stream->identity);
         rb_free(stream);
     }
     rb_free(topic);

@@ -20,7 +20,7 @@ static void stop(struct search *search)
     rb_list_remove(&search->waiting.node);
     rb_timer_stop(&search->timer);
     rb_watcher_stop(&search->watcher);
-    search->errand->request->on_gone = NULL;
+    rb_request_on_gone(search->errand->request, NULL);
 }
 
 static void end(struct search *search, bool is_found, struct rb_position position)
@@ -74,7 +74,7 @@ void final_search(struct errand *errand, rb_str topic, final_found_fn *found, vo
     search->waiting.end = end_waiting;
     rb_list_push_back(&native_here(errand->door)->waits, &search->waiting.node);
     request->arg = search;
-    request->on_gone = on_gone;
+    rb_request_on_gone(request, on_gone);
     rb_watcher_start(errand->door->setup.hub, &search->watcher, topic,
                      &(struct rb_start){.at = RB_START_OLDEST}, &watcher_ops);
     rb_timer_start(rb_request_loop(request), &search->timer, ON_ITS_WAY_MS, on_timeout);

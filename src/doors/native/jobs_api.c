@@ -48,7 +48,7 @@ static void stop_waiting(struct job_errand *job_errand)
     rb_list_remove(&job_errand->waiting.node);
     rb_job_wait_cancel(job_errand->wait);
     job_errand->wait = NULL;
-    job_errand->errand->request->on_gone = NULL;
+    rb_request_on_gone(job_errand->errand->request, NULL);
 }
 
 static void read_again(struct job_errand *job_errand)
@@ -88,7 +88,7 @@ static void wait_for(struct job_errand *job_errand, const struct rb_job_record *
     job_errand->waiting.end = end_waiting;
     rb_list_push_back(&native_here(errand->door)->waits, &job_errand->waiting.node);
     request->arg = job_errand;
-    request->on_gone = on_gone;
+    rb_request_on_gone(request, on_gone);
     rb_str topic = rb_job_topic(&request->arena, errand->who->tenant, job_errand->id);
     job_errand->wait =
         rb_job_wait_start(errand->door->setup.hub, topic, job_errand->wait_ms, on_waited, job_errand);

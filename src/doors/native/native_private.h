@@ -6,10 +6,21 @@
 #include "doors/native/native.h"
 #include "hub/conn.h"
 
+/* WebSockets that wait for the same thing, in the order in which they are due (socket_line.c). */
+struct native_socket;
+struct socket_line {
+    struct rb_list sockets; /* struct native_socket */
+    struct rb_timer timer;  /* comes when the first is due, or before */
+    uint32_t wait_ms;
+    void (*on_due)(struct native_socket *native); /* it leaves the line */
+};
+enum socket_line_kind { LINE_AUTH, LINE_QUIET, LINE_PONG, LINE_LOST, SOCKET_LINES };
+
 /* What is open on one loop. */
 struct native_here {
+    struct rb_native *door;
     struct rb_loop *loop;
-    struct rb_list sockets; /* struct native_socket */
+    struct socket_line lines[SOCKET_LINES];
     struct rb_list streams; /* struct native_stream */
     struct rb_list echoes;  /* struct native_echo */
     struct rb_list waits;   /* struct native_wait */
@@ -37,9 +48,10 @@ struct errand {
 
 /* door.c */
 struct native_here *native_here(struct rb_native *door);
-void socket_shut(struct rb_list *node, rb_err why); /* socket.c: for door.c, by list node */
-void stream_shut(struct rb_list *node, rb_err why); /* event_stream.c */
-void echo_shut(struct rb_list *node, rb_err why);   /* echo.c */
+void socket_lines_init(struct native_here *here);              /* socket_line.c */
+void socket_lines_close(struct native_here *here, rb_err why); /* those that are not closing yet */
+void stream_shut(struct rb_list *node, rb_err why);            /* event_stream.c: for door.c, by list node */
+void echo_shut(struct rb_list *node, rb_err why);              /* echo.c */
 
 /* errand.c: what handlers have in common */
 void errand_fail(struct errand *errand, rb_err err, const char *detail_or_null);
@@ -67,6 +79,7 @@ void job_list_put(struct rb_buf *out, const struct rb_job_record *jobs, uint32_t
 
 /* event_json.c: pure */
 rb_str topic_without_tenant(rb_str topic);
+rb_str topic_with_tenant(struct rb_arena *arena, rb_str tenant, rb_str name);
 /* The members that events have everywhere: position, (time,) name, data, (final). */
 void event_put(struct rb_json_out *out, struct rb_position position, const struct rb_event *event,
                bool with_time);
@@ -109,7 +122,9 @@ errand_fn handle_job_events, handle_topic_events;                               
 errand_fn handle_publish;                                                       /* publish.c */
 errand_fn handle_job_result, handle_job_log;                                    /* results.c */
 errand_fn handle_socket;                                                        /* socket.c */
-errand_fn handle_livez, handle_readyz;                                          /* health.c */
-errand_fn handle_echo;                                                          /* echo.c */
+errand_fn handle_conn_list, handle_conn_get, handle_conn_send, handle_conn_call,
+    handle_conn_close;                 /* connections.c */
+errand_fn handle_livez, handle_readyz; /* health.c */
+errand_fn handle_echo;                 /* echo.c */
 
 #endif

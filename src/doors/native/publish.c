@@ -9,16 +9,8 @@ struct batch {
     struct errand *errand;
     rb_str topic;
     struct rb_event_spec *specs;
-    struct placed *placed;
-    uint32_t count, left;
+    uint32_t count;
     bool is_array;
-    rb_err err;
-};
-
-/* Where an event has got its place; in the request's arena, as the batch. */
-struct placed {
-    struct batch *batch;
-    struct rb_position position;
 };
 
 /* ---- answering ---- */
@@ -29,18 +21,15 @@ static void put_position(struct rb_json_out *out, struct rb_position position)
     rb_json_put_str(out, rb_position_text(position, text));
 }
 
-static void answer(struct batch *batch)
+/* publication: NULL where there was no event in the array. */
+static void answer(struct batch *batch, const struct rb_publication *publication)
 {
     struct rb_buf body = {0};
     struct rb_json_out out = {.buf = &body};
-    if (batch->err) {
-        errand_fail(batch->errand, batch->err, NULL);
-        return;
-    }
     rb_json_begin_object(&out);
     rb_json_put_key(&out, batch->is_array ? "positions" : "position");
     if (batch->is_array) rb_json_begin_array(&out);
-    for (uint32_t i = 0; i < batch->count; i++) put_position(&out, batch->placed[i].position);
+    for (uint32_t i = 0; i < batch->count; i++) put_position(&out, rb_publication_place(publication, i));
     if (batch->is_array) rb_json_end_array(&out);
     rb_json_end_object(&out);
     errand_answer_json(batch->errand, 200, &body);
@@ -48,28 +37,22 @@ static void answer(struct batch *batch)
 
 static void on_published(struct rb_publication *publication)
 {
-    struct placed *placed = publication->arg;
-    struct batch *batch = placed->batch;
-    placed->position = publication->position;
-    if (publication->err) batch->err = publication->err;
-    if (--batch->left == 0) answer(batch);
+    struct batch *batch = publication->arg;
+    if (publication->err)
+        errand_fail(batch->errand, publication->err, NULL);
+    else
+        answer(batch, publication);
 }
 
 static void publish(struct batch *batch)
 {
-    struct rb_request *request = batch->errand->request;
-    struct rb_publication **publications =
-        rb_arena_array(&request->arena, struct rb_publication *, batch->count + 1);
-    batch->left = batch->count;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        batch->placed[i].batch = batch;
-        publications[i] = rb_publication_new(batch->errand->door->setup.hub, batch->topic, &batch->specs[i],
-                                             rb_request_loop(request), on_published, &batch->placed[i]);
+    if (batch->count == 0) {
+        answer(batch, NULL);
+        return;
     }
-    if (batch->count > 0)
-        rb_publications_send(publications, batch->count);
-    else
-        answer(batch);
+    rb_publication_send(rb_publication_new_several(batch->errand->door->setup.hub, batch->topic, batch->specs,
+                                                   batch->count, rb_request_loop(batch->errand->request),
+                                                   on_published, batch));
 }
 
 /* ---- reading the request ---- */
@@ -85,7 +68,6 @@ static rb_err read_events(struct batch *batch, rb_json_val root, const char **ou
         return RB_UNPROCESSABLE;
     }
     batch->specs = rb_arena_array(arena, struct rb_event_spec, batch->count + 1);
-    batch->placed = rb_arena_array(arena, struct placed, batch->count + 1);
     rb_json_val event = batch->is_array ? rb_json_first(root) : root;
     for (uint32_t i = 0; i < batch->count; i++, event = rb_json_next(event)) {
         rb_err err = event_spec_read(event, arena, data_max, &batch->specs[i], out_detail);

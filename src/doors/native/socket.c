@@ -1,4 +1,4 @@
-/* A connection on /v1/socket: who it is, signs of life, its end.
+/* A connection on /v1/socket: who it is, its subscriptions, its end.
  *
  * A socket whose request carried a token begins open. Any other has until the auth timeout to say who it is;
  * while its token is looked up nothing is read from it, and what has been read already waits. An open socket
@@ -24,23 +24,38 @@ static struct native_socket *native_of(struct rb_socket *socket)
 
 struct rb_loop *socket_loop(struct native_socket *native)
 {
-    return rb_net_loop(native->socket.stream.net);
+    return native->here->loop;
+}
+
+static void drop_check(struct socket_check *check)
+{
+    rb_auth_cancel(check->check);
+    rb_buf_fini(&check->request_id);
+    rb_buf_fini(&check->backlog);
+    rb_free(check);
+}
+
+/* Who it is, or who is asked. */
+static void forget_identity(struct native_socket *native)
+{
+    if (native->state == SOCKET_CHECKING)
+        drop_check(native->check);
+    else
+        rb_identity_unref(native->identity);
+    native->identity = NULL;
 }
 
 void socket_close(struct native_socket *native, rb_err why)
 {
     if (native->state == SOCKET_CLOSING) return;
+    if (native->state == SOCKET_CHECKING) forget_identity(native);
     native->state = SOCKET_CLOSING;
-    rb_timer_stop(&native->timer);
+    socket_wait_no_more(native);
     rb_conn_hold(&native->conn, true);
+    rb_conn_withdraw(&native->conn);
     rb_socket_close(&native->socket, why, (uint16_t)rb_reason(why)->close_code,
                     rb_str_of(rb_reason_name(why)));
     socket_set_reading(native);
-}
-
-void socket_shut(struct rb_list *node, rb_err why)
-{
-    socket_close(RB_OUTER(node, struct native_socket, node), why);
 }
 
 /* A closing socket is read from, for the peer's Close. */
@@ -50,47 +65,6 @@ void socket_set_reading(struct native_socket *native)
     bool is_busy = native->state == SOCKET_CHECKING || native->reply_count >= SOCKET_REPLIES_MAX;
     bool want_read = native->state == SOCKET_CLOSING || !is_busy;
     if (stream->want_read != want_read) rb_stream_set_read(stream, want_read);
-}
-
-/* ---- signs of life ---- */
-
-static void on_quiet(struct rb_timer *timer);
-
-static void on_pong_late(struct rb_timer *timer)
-{
-    socket_close(RB_OUTER(timer, struct native_socket, timer), RB_PING_TIMEOUT);
-}
-
-static void on_auth_late(struct rb_timer *timer)
-{
-    socket_close(RB_OUTER(timer, struct native_socket, timer), RB_CONNECT_TIMEOUT);
-}
-
-static void rest(struct native_socket *native)
-{
-    native->state = SOCKET_OPEN;
-    rb_timer_start(socket_loop(native), &native->timer, native->door->setup.ping_interval_ms, on_quiet);
-}
-
-/* The timer is not started anew with each message, but looks when it is due how long ago the last one was. */
-static void on_quiet(struct rb_timer *timer)
-{
-    struct native_socket *native = RB_OUTER(timer, struct native_socket, timer);
-    const struct rb_native_setup *setup = &native->door->setup;
-    uint32_t quiet_ms = (uint32_t)rb_loop_now_ms(socket_loop(native)) - native->heard_ms;
-    if (quiet_ms < setup->ping_interval_ms) {
-        rb_timer_start(socket_loop(native), timer, setup->ping_interval_ms - quiet_ms, on_quiet);
-        return;
-    }
-    rb_socket_ping(&native->socket);
-    native->state = SOCKET_WANTS_PONG;
-    rb_timer_start(socket_loop(native), timer, setup->ping_timeout_ms, on_pong_late);
-}
-
-static void note_life(struct native_socket *native)
-{
-    native->heard_ms = (uint32_t)rb_loop_now_ms(socket_loop(native));
-    if (native->state == SOCKET_WANTS_PONG) rest(native);
 }
 
 /* ---- saying who it is ---- */
@@ -124,42 +98,34 @@ static void replay(struct native_socket *native, rb_str messages)
     }
 }
 
-static void drop_check(struct socket_check *check)
-{
-    if (!check) return;
-    rb_auth_cancel(check->check);
-    rb_buf_fini(&check->request_id);
-    rb_buf_fini(&check->backlog);
-    rb_free(check);
-}
-
 static void on_checked(void *arg, rb_err err, const struct rb_identity *identity)
 {
     struct native_socket *native = arg;
     struct socket_check *check = native->check;
-    native->check = NULL;
     check->check = NULL;
-    if (native->state == SOCKET_CHECKING) {
-        native->state = SOCKET_NEW;
-        if (!err) {
-            native->identity = rb_identity_copy(identity);
-            rest(native);
-        }
-        socket_checked(native, err, rb_buf_str(&check->request_id));
-        replay(native, rb_buf_str(&check->backlog));
-        socket_set_reading(native);
+    native->state = err ? SOCKET_NEW : SOCKET_OPEN;
+    native->identity = err ? NULL : rb_identity_ref(identity);
+    bool is_too_many = !err && !rb_conn_announce(&native->conn);
+    if (is_too_many) {
+        socket_close(native, RB_TOO_MANY_CONNECTIONS);
+        drop_check(check);
+        return;
     }
+    if (!err) socket_wait_in(native, LINE_QUIET);
+    socket_checked(native, err, rb_buf_str(&check->request_id));
+    replay(native, rb_buf_str(&check->backlog));
+    socket_set_reading(native);
     drop_check(check);
 }
 
 void socket_check(struct native_socket *native, rb_str token, rb_str request_id)
 {
     struct socket_check *check = rb_new(struct socket_check);
-    rb_buf_init(&check->backlog, BACKLOG_BYTES_MAX + native->door->setup.message_max_bytes);
+    rb_buf_init(&check->backlog, BACKLOG_BYTES_MAX + native->here->door->setup.message_max_bytes);
     rb_buf_add_str(&check->request_id, request_id);
     native->check = check;
     native->state = SOCKET_CHECKING;
-    struct rb_auth_check *running = rb_auth_check(native->door->setup.auth, token, on_checked, native);
+    struct rb_auth_check *running = rb_auth_check(native->here->door->setup.auth, token, on_checked, native);
     if (!running) return; /* and `check` is gone */
     check->check = running;
     socket_set_reading(native);
@@ -177,18 +143,11 @@ static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
     socket_subscribed(RB_OUTER(conn, struct native_socket, conn), sub);
 }
 
-static void on_lost_due(struct rb_timer *timer)
-{
-    struct native_socket *native = RB_OUTER(timer, struct native_socket, timer);
-    socket_close(native, (rb_err)native->lost_why);
-}
-
 static void on_lost(struct rb_conn *conn)
 {
     struct native_socket *native = RB_OUTER(conn, struct native_socket, conn);
-    native->lost_why = RB_OUT_OF_MEMORY;
-    if (native->state == SOCKET_WANTS_PONG) native->state = SOCKET_OPEN; /* no sign of life moves the timer */
-    rb_timer_start(socket_loop(native), &native->timer, 0, on_lost_due);
+    native->state = SOCKET_LOST;
+    socket_wait_in(native, LINE_LOST);
 }
 
 static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
@@ -199,15 +158,26 @@ static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
     return frame;
 }
 
-static const struct rb_conn_ops conn_ops = {
-    .want_output = want_output, .on_subscribed = on_subscribed, .on_gap = on_gap, .on_lost = on_lost};
+static void on_close(struct rb_conn *conn, rb_err why)
+{
+    socket_close(RB_OUTER(conn, struct native_socket, conn), why);
+}
+
+static const struct rb_conn_ops conn_ops = {.want_output = want_output,
+                                            .on_subscribed = on_subscribed,
+                                            .on_gap = on_gap,
+                                            .on_lost = on_lost,
+                                            .describe = socket_describe,
+                                            .on_send = socket_send,
+                                            .on_call = socket_call,
+                                            .on_close = on_close};
 
 /* ---- what the socket reports ---- */
 
 static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_str payload)
 {
     struct native_socket *native = native_of(socket);
-    note_life(native);
+    socket_note_life(native);
     if (opcode == RB_WS_TEXT)
         handle(native, payload);
     else
@@ -216,7 +186,7 @@ static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_st
 
 static void on_pong(struct rb_socket *socket)
 {
-    note_life(native_of(socket));
+    socket_note_life(native_of(socket));
 }
 
 static void on_pull(struct rb_socket *socket, struct rb_gather *gather)
@@ -228,15 +198,13 @@ static void on_closed(struct rb_socket *socket, rb_err why, bool is_clean)
 {
     (void)is_clean;
     struct native_socket *native = native_of(socket);
-    RB_LOG_DEBUG("native.socket_closed",
-                 RB_KV("client", native->identity ? native->identity->client : RB_STR_NONE),
+    bool is_known = native->state != SOCKET_CHECKING && native->identity;
+    RB_LOG_DEBUG("native.socket_closed", RB_KV("client", is_known ? native->identity->client : RB_STR_NONE),
                  RB_KV_REASON(why));
-    rb_timer_stop(&native->timer);
-    rb_list_remove(&native->node);
-    drop_check(native->check);
+    socket_wait_no_more(native);
     socket_forget_requests(native);
     rb_conn_fini(&native->conn);
-    rb_free(native->identity);
+    forget_identity(native);
     rb_free(native);
 }
 
@@ -254,21 +222,20 @@ void handle_socket(struct errand *errand)
         return;
     }
     struct native_socket *native = rb_new(struct native_socket);
-    native->door = door;
-    native->identity = errand->who ? rb_identity_copy(errand->who) : NULL;
-    rb_conn_init(&native->conn, door->setup.hub, &conn_ops);
-    native->heard_ms = (uint32_t)rb_loop_now_ms(here->loop);
+    native->here = here;
+    native->identity = errand->who ? rb_identity_ref(errand->who) : NULL;
     native->state = native->identity ? SOCKET_OPEN : SOCKET_NEW;
-    rb_list_push_back(&here->sockets, &native->node);
-    /* The timer before messages, which may come with the request. */
-    if (native->identity)
-        rb_timer_start(here->loop, &native->timer, door->setup.ping_interval_ms, on_quiet);
-    else
-        rb_timer_start(here->loop, &native->timer, door->setup.auth_timeout_ms, on_auth_late);
-    if (rb_socket_accept(errand->request, &native->socket, &socket_ops, door->setup.message_max_bytes))
-        return;
-    rb_timer_stop(&native->timer);
-    rb_list_remove(&native->node);
-    rb_free(native->identity);
+    rb_conn_init(&native->conn, door->setup.hub, &conn_ops);
+    /* Before messages, which may come with the request. */
+    if (native->identity && !rb_conn_announce(&native->conn)) {
+        errand_fail(errand, RB_TOO_MANY_CONNECTIONS, NULL);
+    } else {
+        socket_wait_in(native, native->identity ? LINE_QUIET : LINE_AUTH);
+        if (rb_socket_accept(errand->request, &native->socket, &socket_ops, door->setup.message_max_bytes))
+            return;
+        socket_wait_no_more(native);
+    }
+    rb_conn_fini(&native->conn);
+    forget_identity(native);
     rb_free(native);
 }

@@ -3,10 +3,11 @@
  * before its first event. */
 #include "base/mem.h"
 #include "doors/native/native_socket.h"
+#include "hub/registry.h"
 
 #include <string.h>
 
-enum { REQUEST_ID_BYTES_MAX = 256 };
+enum { REQUEST_ID_BYTES_MAX = 256, REPLY_BYTES_USUAL = 128 };
 
 /* A message being handled. id: raw JSON; NONE when it has none. */
 struct message {
@@ -29,6 +30,7 @@ static void send_text(struct native_socket *native, struct rb_buf *take_text)
 
 static void begin_reply(struct rb_json_out *out, const char *op, rb_str id)
 {
+    rb_buf_reserve(out->buf, REPLY_BYTES_USUAL);
     rb_json_begin_object(out);
     rb_json_put_key(out, "op");
     rb_json_put_text(out, op);
@@ -46,6 +48,28 @@ static void reply_ok(struct native_socket *native, rb_str id, const struct rb_po
     if (position_or_null) {
         rb_json_put_key(&out, "position");
         rb_json_put_str(&out, rb_position_text(*position_or_null, position));
+    }
+    rb_json_end_object(&out);
+    send_text(native, &text);
+}
+
+/* Says under which id it can be reached, and, for who asks, who it is. */
+static void reply_connection(struct native_socket *native, rb_str id, bool with_identity)
+{
+    struct rb_buf text = {0};
+    struct rb_json_out out = {.buf = &text};
+    struct rb_handle handle;
+    char connection[RB_HANDLE_TEXT_BYTES];
+    rb_conn_id(&native->conn, &handle);
+    rb_handle_text(&handle, connection);
+    begin_reply(&out, "ok", id);
+    rb_json_put_key(&out, "connection");
+    rb_json_put_text(&out, connection);
+    if (with_identity) {
+        rb_json_put_key(&out, "client");
+        rb_json_put_str(&out, native->identity->client);
+        rb_json_put_key(&out, "tenant");
+        rb_json_put_str(&out, native->identity->tenant);
     }
     rb_json_end_object(&out);
     send_text(native, &text);
@@ -87,8 +111,7 @@ static bool topic_of(struct message *message, rb_str *out_name, rb_str *out_comp
         refuse(message, RB_BAD_NAME, "topic: 1 to 255 bytes without control characters.");
         return false;
     }
-    *out_complete = rb_arena_fmt(&message->arena, "%.*s/%.*s", RB_STR_FMT(message->native->identity->tenant),
-                                 RB_STR_FMT(*out_name));
+    *out_complete = topic_with_tenant(&message->arena, message->native->identity->tenant, *out_name);
     return true;
 }
 
@@ -110,7 +133,12 @@ void socket_checked(struct native_socket *native, rb_err err, rb_str request_id)
     if (err)
         reply_error(native, request_id, err, NULL);
     else
-        reply_ok(native, request_id, NULL);
+        reply_connection(native, request_id, false);
+}
+
+static void handle_whoami(struct message *message)
+{
+    reply_connection(message->native, message->id, true);
 }
 
 /* ---- subscribe ---- */
@@ -140,11 +168,11 @@ static void handle_subscribe(struct message *message)
         refuse(message, RB_ALREADY_SUBSCRIBED, NULL);
         return;
     }
-    if (native->conn.sub_count >= native->door->setup.subscriptions_max) {
+    if (native->conn.sub_count >= native->here->door->setup.subscriptions_max) {
         refuse(message, RB_TOO_MANY_SUBSCRIPTIONS, NULL);
         return;
     }
-    rb_conn_subscribe(&native->conn, topic, native->identity->client, &start, &native_socket_encoding,
+    rb_conn_subscribe(&native->conn, topic, &native->identity->client, &start, &native_socket_encoding,
                       (uint64_t)(uintptr_t)keep_id(message->id));
 }
 
@@ -246,7 +274,7 @@ static void handle_publish_op(struct message *message)
         refuse(message, RB_FORBIDDEN, "Topics below jobs/ are the jobs' own.");
         return;
     }
-    size_t data_max = native->door->setup.event_max_bytes;
+    size_t data_max = native->here->door->setup.event_max_bytes;
     rb_err err = event_spec_read(message->json, &message->arena, data_max, &spec, &detail);
     if (err) {
         refuse(message, err, detail);
@@ -254,17 +282,40 @@ static void handle_publish_op(struct message *message)
     }
     struct reply *reply = reply_new(native, message->id);
     socket_set_reading(native);
-    rb_publication_send(
-        rb_publication_new(native->door->setup.hub, topic, &spec, socket_loop(native), on_published, reply));
+    rb_publication_send(rb_publication_new(native->here->door->setup.hub, topic, &spec, socket_loop(native),
+                                           on_published, reply));
 }
 
 void socket_forget_requests(struct native_socket *native)
 {
     while (native->replies) reply_part(native->replies);
-    RB_LIST_EACH(node, &native->conn.subs)
-    {
-        rb_free(take_request_id(RB_OUTER(node, struct rb_conn_sub, sub.owner_node)));
+    for (struct rb_conn_sub *sub = native->conn.subs; sub; sub = sub->next) rb_free(take_request_id(sub));
+}
+
+/* ---- replies to calls ---- Answered themselves only when they have an id: most clients will not care. */
+
+static void handle_reply(struct message *message)
+{
+    struct native_socket *native = message->native;
+    rb_json_val error = rb_json_get(message->json, "error");
+    bool is_error = rb_json_type(error) != RB_JSON_NONE;
+    rb_str call;
+    uint64_t number;
+    if (!text_of(message, "call", &call) || !rb_str_u64(call, INT32_MAX, &number)) {
+        refuse(message, RB_BAD_REQUEST, "call is that of the call.");
+        return;
     }
+    if (is_error && rb_json_type(error) != RB_JSON_STRING) {
+        refuse(message, RB_BAD_REQUEST, "error is a string.");
+        return;
+    }
+    rb_str json = rb_json_raw(is_error ? error : rb_json_get(message->json, "data"));
+    bool was_known = rb_conn_reply(&native->conn, (uint32_t)number, is_error, json);
+    if (message->id.n == 0) return;
+    if (was_known)
+        reply_ok(native, message->id, NULL);
+    else
+        refuse(message, RB_NOT_FOUND, "The call is over.");
 }
 
 /* ---- messages ---- */
@@ -273,10 +324,9 @@ static const struct {
     const char *op;
     void (*handle)(struct message *message);
 } ops[] = {
-    {"auth", handle_auth},
-    {"subscribe", handle_subscribe},
-    {"unsubscribe", handle_unsubscribe},
-    {"publish", handle_publish_op},
+    {"auth", handle_auth},           {"whoami", handle_whoami},
+    {"subscribe", handle_subscribe}, {"unsubscribe", handle_unsubscribe},
+    {"publish", handle_publish_op},  {"reply", handle_reply},
 };
 
 /* Any scalar, so that clients may count or name their requests as they like. */
@@ -311,7 +361,7 @@ static void dispatch(struct message *message)
         ops[i].handle(message);
         return;
     }
-    refuse(message, RB_BAD_REQUEST, "op is auth, subscribe, unsubscribe or publish.");
+    refuse(message, RB_BAD_REQUEST, "op is auth, whoami, subscribe, unsubscribe, publish or reply.");
 }
 
 void socket_message(struct native_socket *native, rb_str text)

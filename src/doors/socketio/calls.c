@@ -178,7 +178,7 @@ static void on_waited(void *arg, rb_err err)
 {
     struct errand *errand = arg;
     errand->wait = NULL;
-    errand->request->on_gone = NULL;
+    rb_request_on_gone(errand->request, NULL);
     if (!err) {
         send_job_call(errand, RB_JOBS_GET, on_final_job);
         return;
@@ -212,7 +212,7 @@ static void on_started(struct rb_jobs_call *call)
         errand->job_id = rb_arena_copy(&request->arena, call->job.id);
         rb_str topic = rb_job_topic(&request->arena, errand->who->tenant, errand->job_id);
         request->arg = errand;
-        request->on_gone = on_gone;
+        rb_request_on_gone(request, on_gone);
         errand->wait = rb_job_wait_start(errand->door->setup.hub, topic, errand->door->setup.sync_timeout_ms,
                                          on_waited, errand);
     }

@@ -49,25 +49,23 @@ void link_close(struct sio_link *link, rb_err why)
 
 /* ---- confirming ---- */
 
-static struct room_sub *room_of(struct rb_list *owner_node)
+static struct room_sub *room_of(struct rb_conn_sub *sub)
 {
-    return RB_OUTER(owner_node, struct room_sub, base.sub.owner_node);
+    return RB_OUTER(sub, struct room_sub, base);
 }
 
 static void mark_cursors(struct sio_link *link)
 {
-    RB_LIST_EACH(node, &link->conn.subs)
-    {
-        struct room_sub *room = room_of(node);
+    for (struct rb_conn_sub *sub = link->conn.subs; sub; sub = sub->next) {
+        struct room_sub *room = room_of(sub);
         if (room->base.sub.is_started) room->mark = room->base.sub.cursor;
     }
 }
 
 static void confirm_marks(struct sio_link *link)
 {
-    RB_LIST_EACH(node, &link->conn.subs)
-    {
-        struct room_sub *room = room_of(node);
+    for (struct rb_conn_sub *sub = link->conn.subs; sub; sub = sub->next) {
+        struct room_sub *room = room_of(sub);
         if (room->mark <= room->confirmed) continue;
         rb_sub_confirm(&room->base.sub, room->mark);
         room->confirmed = room->mark;
@@ -192,7 +190,7 @@ static void want_output(struct rb_conn *conn)
 static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
     (void)conn;
-    struct room_sub *room = RB_OUTER(sub, struct room_sub, base);
+    struct room_sub *room = room_of(sub);
     room->start = room->confirmed = room->mark = sub->sub.cursor;
 }
 
@@ -215,9 +213,8 @@ static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
 {
     struct sio_link *link = RB_OUTER(conn, struct sio_link, conn);
     RB_LOG_WARN("socketio.gap", RB_KV("topic", rb_sub_topic_name(&sub->sub)),
-                RB_KV("client", sub->sub.client));
-    if (rb_sub_gap_after(&sub->sub).offset != RB_OUTER(sub, struct room_sub, base)->start)
-        fail_later(link, RB_GAP);
+                RB_KV("client", *sub->sub.client));
+    if (rb_sub_gap_after(&sub->sub).offset != room_of(sub)->start) fail_later(link, RB_GAP);
     return NULL;
 }
 

@@ -162,7 +162,7 @@ static const char *join_room(struct sio_space *space, struct argument *argument)
     uint64_t now_ms = rb_clock_wall_ms(), since_ms = now_ms > room->keep_ms ? now_ms - room->keep_ms : 0;
     if (link->opened_ms < since_ms) since_ms = link->opened_ms;
     /* A second join of the same room is the same membership. */
-    rb_conn_subscribe(&link->conn, topic, space->identity->client,
+    rb_conn_subscribe(&link->conn, topic, &space->identity->client,
                       &(struct rb_start){.at = RB_START_NAMED, .since_ms = since_ms},
                       &space->encoding->encoding, 0);
     return NULL;

@@ -37,8 +37,8 @@ struct sio_space {
     struct sio_link *link;
     const struct sio_encoding *encoding;
     enum space_state state;
-    struct rb_auth_check *check;  /* while CHECKING */
-    struct rb_identity *identity; /* once JOINED */
+    struct rb_auth_check *check;        /* while CHECKING */
+    const struct rb_identity *identity; /* once JOINED */
     char sid[SID_CHARACTERS + 1];
 };
 

@@ -22,20 +22,25 @@ static const struct sio_encoding *find_encoding(const struct rb_sio_door *door, 
     return NULL;
 }
 
+/* A link has one space for each namespace, and each namespace its own encoding. */
+static bool is_of_space(const struct rb_conn_sub *sub, const struct sio_space *space)
+{
+    return sub->encoding == &space->encoding->encoding;
+}
+
 /* The subscriptions that borrow the space's client go with it. */
 void space_free(struct sio_space *space)
 {
     struct sio_link *link = space->link;
-    RB_LIST_EACH(node, &link->conn.subs)
-    {
-        struct rb_conn_sub *sub = RB_OUTER(node, struct rb_conn_sub, sub.owner_node);
-        if (space->identity && sub->sub.client.p == space->identity->client.p) rb_conn_unsubscribe(sub);
+    for (struct rb_conn_sub *sub = link->conn.subs, *next; sub; sub = next) {
+        next = sub->next;
+        if (is_of_space(sub, space)) rb_conn_unsubscribe(sub);
     }
     rb_auth_cancel(space->check);
     if (link->checking == space) link->checking = NULL;
     rb_list_remove(&space->node);
     link->space_count--;
-    rb_free(space->identity);
+    rb_identity_unref(space->identity);
     rb_free(space);
 }
 
@@ -52,7 +57,7 @@ static void join(struct sio_space *space, const struct rb_identity *identity)
 {
     struct sio_link *link = space->link;
     space->state = SPACE_JOINED;
-    space->identity = rb_identity_copy(identity);
+    space->identity = rb_identity_ref(identity);
     rb_random_text(space->sid, SID_CHARACTERS);
     link->was_joined = true;
     rb_timer_stop(&link->connect_timeout);
@@ -127,12 +132,9 @@ static void handle_event(struct sio_space *space, const struct rb_sio_packet *pa
 static void handle_disconnect(struct sio_space *space)
 {
     struct rb_conn *conn = &space->link->conn;
-    RB_LIST_EACH(node, &conn->subs)
-    { /* it leaves of its own will: what was sent to it counts as delivered */
-        struct rb_conn_sub *sub = RB_OUTER(node, struct rb_conn_sub, sub.owner_node);
-        if (sub->sub.is_started && sub->sub.client.p == space->identity->client.p)
-            rb_sub_confirm(&sub->sub, sub->sub.cursor);
-    }
+    /* it leaves of its own will: what was sent to it counts as delivered */
+    for (struct rb_conn_sub *sub = conn->subs; sub; sub = sub->next)
+        if (sub->sub.is_started && is_of_space(sub, space)) rb_sub_confirm(&sub->sub, sub->sub.cursor);
     space_free(space);
 }
 

@@ -2,6 +2,8 @@
 #include "hub/hub_private.h"
 #include "hub_rig.h"
 
+static const rb_str ann_name = {"ann", 3}, bob_name = {"bob", 3};
+
 /* ---- durable topics ---- */
 
 static void restart(struct rig *rig)
@@ -57,25 +59,34 @@ static void test_transient_between_stored(void **state)
     hush(&again);
 }
 
-static void publish_together(struct rig *rig, const char *topic, unsigned from, unsigned count,
-                             struct rb_position *out)
+struct together {
+    struct published published;
+    struct rb_position at[16];
+};
+
+static void on_published_together(struct rb_publication *publication)
 {
-    struct published published[16] = {0};
-    struct rb_publication *publications[16];
+    struct together *together = publication->arg;
+    together->published.err = publication->err;
+    for (unsigned i = 0; i < publication->count && !publication->err; i++)
+        together->at[i] = rb_publication_place(publication, i);
+    sem_post(&together->published.done);
+}
+
+static rb_err publish_together(struct rig *rig, const char *topic, unsigned from, unsigned count,
+                               uint32_t flags, struct together *out)
+{
+    char data[16][16];
+    struct rb_event_spec specs[16];
     for (unsigned i = 0; i < count; i++) {
-        char data[16];
-        snprintf(data, sizeof data, "%u", from + i);
-        struct rb_event_spec spec = {.name = RB_STR("n"), .data = rb_str_of(data)};
-        sem_init(&published[i].done, 0, 0);
-        publications[i] =
-            rb_publication_new(rig->hub, rb_str_of(topic), &spec, rig->loops[1], on_published, &published[i]);
+        snprintf(data[i], sizeof data[i], "%u", from + i);
+        specs[i] = (struct rb_event_spec){.name = RB_STR("n"), .data = rb_str_of(data[i]), .flags = flags};
     }
-    rb_publications_send(publications, count);
-    for (unsigned i = 0; i < count; i++) {
-        sem_wait(&published[i].done);
-        assert_int_equal(published[i].err, RB_OK);
-        out[i] = published[i].position;
-    }
+    sem_init(&out->published.done, 0, 0);
+    rb_publication_send(rb_publication_new_several(rig->hub, rb_str_of(topic), specs, count, rig->loops[1],
+                                                   on_published_together, out));
+    sem_wait(&out->published.done);
+    return out->published.err;
 }
 
 static void test_published_together(void **state)
@@ -83,14 +94,39 @@ static void test_published_together(void **state)
     struct rig *rig = *state;
     static const char *const topics[] = {"t/a", "t/durable/a"};
     for (size_t t = 0; t < RB_COUNT(topics); t++) {
-        struct rb_position at[16];
-        struct listener listener = {0};
+        struct together together;
+        struct listener listeners[LOOPS] = {0}, after = {0};
         uint64_t commits = rb_store_commits(rig->store);
-        listen_at(rig, &listener, 2, topics[t], START_NOW);
-        publish_together(rig, topics[t], 1, 10, at);
-        expect(rig, &listener, "1 2 3 4 5 6 7 8 9 10 ");
-        for (unsigned i = 1; i < 10; i++) assert_true(at[i].offset > at[i - 1].offset);
+        for (int i = 0; i < LOOPS; i++) listen_at(rig, &listeners[i], i, topics[t], START_NOW);
+        assert_int_equal(publish_together(rig, topics[t], 1, 10, 0, &together), RB_OK);
+        for (unsigned i = 1; i < 10; i++) assert_true(together.at[i].offset > together.at[i - 1].offset);
         assert_int_equal(rb_store_commits(rig->store) - commits, t == 1);
+        for (int i = 0; i < LOOPS; i++) {
+            expect(rig, &listeners[i], "1 2 3 4 5 6 7 8 9 10 ");
+            hush(&listeners[i]);
+        }
+        listen_at(rig, &after, 3, topics[t], START_AFTER(together.at[6]));
+        expect(rig, &after, "8 9 10 ");
+        hush(&after);
+    }
+}
+
+/* However far its memory reaches, a publication is whole or not at all. */
+static void test_no_memory_for_one_of_several(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const topics[] = {"t/a", "t/durable/a"};
+    for (size_t t = 0; t < RB_COUNT(topics); t++) {
+        struct together together;
+        struct listener listener = {0};
+        listen_at(rig, &listener, 2, topics[t], START_NOW);
+        for (long after = 0; after < 3; after++) {
+            rb_mem_fail_after(after);
+            assert_int_equal(publish_together(rig, topics[t], 1, 3, 0, &together), RB_OUT_OF_MEMORY);
+            rb_mem_fail_after(-1);
+        }
+        assert_int_equal(publish_together(rig, topics[t], 4, 3, 0, &together), RB_OK);
+        expect(rig, &listener, "4 5 6 ");
         hush(&listener);
     }
 }
@@ -168,6 +204,9 @@ static void test_transient_room_is_full(void **state)
     listen_at(rig, &listener, 1, "t/durable/a", START_NOW);
     publish(rig, "t/durable/a", 1);
     on(home_of(rig->hub, RB_STR("t/durable/a"))->loop, act_fill_room, rig);
+    struct together together; /* two are too many for room for one, and none of them is given it */
+    assert_int_equal(publish_together(rig, "t/durable/a", 7, 2, RB_EVENT_TRANSIENT, &together),
+                     RB_OVERLOADED);
     publish_flags(rig, "t/durable/a", "2", RB_EVENT_TRANSIENT);
     struct published published = {0};
     sem_init(&published.done, 0, 0);
@@ -267,7 +306,7 @@ static void act_confirm(void *arg)
 
 static void listen_named(struct rig *rig, struct listener *listener, int loop, const char *topic)
 {
-    listener->watcher.sub.client = RB_STR("ann");
+    listener->watcher.sub.client = &ann_name;
     listen_at(rig, listener, loop, topic, (struct rb_start){.at = RB_START_NAMED});
 }
 
@@ -292,7 +331,7 @@ static void test_named_cursors(void **state)
             expect(rig, &again, "4 ");
             hush(&again);
         }
-        stranger.watcher.sub.client = RB_STR("bob");
+        stranger.watcher.sub.client = &bob_name;
         listen_at(rig, &stranger, 1, topics[t], (struct rb_start){.at = RB_START_NAMED});
         expect(rig, &stranger, "1 2 3 4 ");
         hush(&stranger);
@@ -315,6 +354,7 @@ int main(void)
         ON_A_RIG(test_durable_survives),
         ON_A_RIG(test_transient_between_stored),
         ON_A_RIG(test_published_together),
+        ON_A_RIG(test_no_memory_for_one_of_several),
         ON_A_RIG(test_joins_while_loading),
         ON_A_RIG(test_known_event_comes_late),
         ON_A_RIG(test_part_while_loading),

@@ -1,4 +1,7 @@
+#include "hub/hub_private.h"
 #include "hub_rig.h"
+
+static const rb_str anybody = {"c", 1}, ann_name = {"ann", 3}, bob_name = {"bob", 3};
 
 /* ---- rules ---- */
 
@@ -71,7 +74,7 @@ static void test_starts(void **state)
     struct listener listeners[LOOPS][RB_COUNT(table)] = {0};
     for (int loop = 0; loop < LOOPS; loop++)
         for (size_t i = 0; i < RB_COUNT(table); i++) {
-            listeners[loop][i].watcher.sub.client = RB_STR("c");
+            listeners[loop][i].watcher.sub.client = &anybody;
             listen_at(rig, &listeners[loop][i], loop, "t/a", table[i].start);
         }
     publish(rig, "t/a", 6);
@@ -153,10 +156,10 @@ static void test_audience(void **state)
     struct rig *rig = *state;
     struct listener ann[LOOPS] = {0}, bob = {0}, nobody = {0};
     for (int i = 0; i < LOOPS; i++) {
-        ann[i].watcher.sub.client = RB_STR("ann");
+        ann[i].watcher.sub.client = &ann_name;
         listen_at(rig, &ann[i], i, "t/a", START_NOW);
     }
-    bob.watcher.sub.client = RB_STR("bob");
+    bob.watcher.sub.client = &bob_name;
     listen_at(rig, &bob, 1, "t/a", START_NOW);
     listen_at(rig, &nobody, 2, "t/a", START_NOW);
     struct rb_event_spec for_ann = {.name = RB_STR("n"), .data = RB_STR("2"), .audience = RB_STR("ann")};
@@ -171,6 +174,55 @@ static void test_audience(void **state)
     for (int i = 0; i < LOOPS; i++) hush(&ann[i]);
     hush(&bob);
     hush(&nobody);
+}
+
+/* ---- a flood ---- */
+
+enum { FLOOD = 6, FLOOD_EACH = 1000 };
+_Static_assert(FLOOD *FLOOD_EACH > RB_LAG_COUNT_MAX, "more than is held for those that lag");
+
+static void act_flood(void *arg)
+{
+    struct rig *rig = arg;
+    struct rb_event_spec specs[FLOOD_EACH];
+    for (unsigned i = 0; i < FLOOD_EACH; i++) specs[i] = (struct rb_event_spec){.name = RB_STR("n")};
+    for (unsigned i = 0; i < FLOOD; i++)
+        rb_publication_send(rb_publication_new_several(rig->hub, RB_STR("t/last/flood"), specs, FLOOD_EACH,
+                                                       NULL, NULL, NULL));
+}
+
+static bool has_the_flood(void *arg)
+{
+    return ((struct listener *)arg)->last.offset >= FLOOD * FLOOD_EACH;
+}
+
+/* In one turn comes more than is held for those that lag. Who takes it in that turn loses nothing; who does
+ * not, all but the newest, and is told. The topic itself keeps one event. */
+static void test_flood(void **state)
+{
+    struct rig *rig = *state;
+    struct listener quick[LOOPS] = {0}, slow[LOOPS] = {0};
+    for (int i = 0; i < LOOPS; i++) {
+        slow[i].is_held = true;
+        listen_at(rig, &quick[i], i, "t/last/flood", START_NOW);
+        listen_at(rig, &slow[i], i, "t/last/flood", START_NOW);
+    }
+    on(home_of(rig->hub, RB_STR("t/last/flood"))->loop, act_flood, rig);
+    for (int i = 0; i < LOOPS; i++) {
+        until(quick[i].loop, has_the_flood, &quick[i]);
+        assert_int_equal(quick[i].gaps, 0);
+        assert_int_equal(quick[i].events, FLOOD * FLOOD_EACH);
+        settle(rig);
+        on(slow[i].loop, act_take, &slow[i]);
+        assert_int_equal(slow[i].gaps, 1);
+        assert_int_equal(slow[i].events, RB_LAG_COUNT_MAX);
+        struct listener late = {0};
+        listen_at(rig, &late, i, "t/last/flood", START_OLDEST);
+        assert_int_equal(late.started.offset, FLOOD * FLOOD_EACH - 1);
+        hush(&late);
+        hush(&quick[i]);
+        hush(&slow[i]);
+    }
 }
 
 /* ---- stopping while starting ---- */
@@ -244,7 +296,7 @@ static void test_stop_before_start(void **state)
         for (int loop = 0; loop < LOOPS; loop++) {
             struct listener listener = {.rig = rig, .loop = rig->loops[loop], .topic = "t/durable/c"};
             listener.start.at = starts[s];
-            listener.watcher.sub.client = RB_STR("c");
+            listener.watcher.sub.client = &anybody;
             on(listener.loop, act_listen_and_stop, &listener);
             settle(rig);
             assert_int_equal(listener.starts, 0);
@@ -322,6 +374,7 @@ int main(void)
         ON_A_RIG(test_keeps_nothing),
         ON_A_RIG(test_replaceable),
         ON_A_RIG(test_audience),
+        ON_A_RIG(test_flood),
         ON_A_RIG(test_stop_when_started),
         ON_A_RIG(test_stop_other_when_started),
         ON_A_RIG(test_stop_before_start),

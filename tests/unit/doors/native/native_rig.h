@@ -217,7 +217,7 @@ static inline void open_serving(struct serving *serving, struct rb_loop *loop)
     serving->loop = loop;
     serving->net = rb_net_new(loop, &net_limits);
     serving->http = rb_http_new(serving->net, rig.router, &limits);
-    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, &fd, &serving->port, &why))
+    if (!rb_listen_socket(RB_STR("127.0.0.1"), 0, 0, &fd, &serving->port, &why))
         fail_msg("%s", rb_buf_text(&why));
     serving->listener = rb_listener_open(loop, fd, rb_http_accept, serving->http);
     pthread_create(&serving->thread, NULL, run_loop, loop);

@@ -310,6 +310,42 @@ static void test_ping(void **state)
     ws_close(busy);
 }
 
+/* So many pings have come to it, seen without its saying anything. */
+static unsigned pings_of(struct ws *ws, unsigned number)
+{
+    char data[12];
+    snprintf(data, sizeof data, "%u", number);
+    ws_expect_event(ws, "a", data);
+    return ws->pings;
+}
+
+/* Who spoke last is asked last, each in its time, although one timer serves them all. Time goes on by itself,
+ * too, so looks are half a step away from what is due. */
+static void test_pings_in_turn(void **state)
+{
+    (void)state;
+    enum { STEP_MS = PING_INTERVAL_MS / 5 };
+    struct ws *sockets[3];
+    for (int i = 0; i < 3; i++) {
+        sockets[i] = ws_open(0, "acme-ann");
+        sockets[i]->is_deaf = true;
+        ws_subscribe(sockets[i], "a", NULL);
+        rb_clock_test_advance_ms(STEP_MS);
+    }
+    ws_subscribe(sockets[0], "b", NULL); /* 3 steps after the beginning */
+    static const unsigned pings[][3] = {{0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {1, 1, 1}};
+    rb_clock_test_advance_ms(2 * STEP_MS + STEP_MS / 2);
+    for (unsigned row = 0; row < RB_COUNT(pings); row++) {
+        settle();
+        publish_number(0, "a", row);
+        for (int i = 0; i < 3; i++)
+            if (pings_of(sockets[i], row) != pings[row][i])
+                fail_msg("row %u, socket %d: %u pings", row, i, sockets[i]->pings);
+        rb_clock_test_advance_ms(STEP_MS);
+    }
+    for (int i = 0; i < 3; i++) ws_close(sockets[i]);
+}
+
 /* ---- echo ---- */
 
 static void test_echo(void **state)
@@ -343,6 +379,7 @@ static int tests(void)
         ON_A_RIG(test_replay),
         ON_A_RIG(test_gap),
         ON_A_RIG(test_ping),
+        ON_A_RIG(test_pings_in_turn),
         ON_A_RIG(test_echo),
     };
     return cmocka_run_group_tests(table, NULL, NULL);

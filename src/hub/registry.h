@@ -1,0 +1,135 @@
+/* The registry of live connections: who is connected, and the way to one connection from any thread.
+ *
+ * Every struct rb_conn that a door has announced (rb_conn_announce) has a place in the table of its loop and
+ * so an id. What is sent to an id travels as a letter to that loop, meets the connection there or not, and
+ * comes back to the asker's loop with its outcome. Another tenant's connection answers like one that does not
+ * exist.
+ *
+ * A call is a request to one connection that waits for its reply. The hub numbers it, keeps its deadline, and
+ * ends it exactly once: as reply, as the client's error, as timeout, or at once when the connection goes.
+ * Late and second replies are counted and dropped.
+ *
+ * Limits: RB_CONN_CALLS_MAX calls under way to one connection (RB_TOO_MANY_REQUESTS); names 1 to 255 bytes
+ * and data as the asker's door limits them. */
+#ifndef RB_HUB_REGISTRY_H
+#define RB_HUB_REGISTRY_H
+
+#include "base/arena.h"
+#include "base/handle.h"
+#include "hub/conn.h"
+
+enum { RB_CONN_CALLS_MAX = 256, RB_CONN_PAGE_MAX = 1000, RB_CONN_TOPICS_SHOWN = 100 };
+
+/* What a door says of its connection when asked (rb_conn_ops.describe). Slices are borrowed until the next
+ * call into the connection. */
+struct rb_conn_facts {
+    rb_str tenant, client;
+    const char *door;      /* "native", "socketio" */
+    const char *transport; /* "websocket", "polling", "sse" */
+    rb_str address;        /* NONE when there is no socket at the moment */
+    rb_str space;          /* the door's own subdivision, for Socket.IO the namespace; NONE: none */
+};
+
+/* ---- one connection ---- */
+
+enum rb_conn_errand_kind {
+    RB_CONN_SEND,  /* a message; done when it is in the connection's output */
+    RB_CONN_CALL,  /* a request; done when it has ended */
+    RB_CONN_CLOSE, /* close it for `why` */
+    RB_CONN_SHOW   /* only what is known of it */
+};
+
+struct rb_conn_row; /* below */
+
+/* Something for one connection, on its way there and back. */
+struct rb_conn_errand {
+    struct rb_mail mail;
+    struct rb_hub *hub;
+    struct rb_arena arena; /* for its slices; freed with it */
+    enum rb_conn_errand_kind kind;
+    struct rb_handle to;
+    rb_str tenant;       /* the connection must be of this one */
+    rb_str name, data;   /* SEND, CALL: data is one JSON value, or empty: none */
+    uint64_t timeout_ms; /* CALL */
+    rb_err why;          /* CLOSE */
+
+    struct rb_loop *loop;                        /* where done is called: the one that sent it */
+    void (*done)(struct rb_conn_errand *errand); /* once; the errand is then the callee's to free */
+    void *arg;
+
+    /* The outcome: RB_OK; RB_NO_SUCH_CONNECTION (unknown, stale, or of another tenant); RB_CONNECTION_LOST
+     * (it went while the call waited); RB_CALL_TIMEOUT; RB_CALL_FAILED (the client answered with an error,
+     * `reply` is its text as JSON); RB_CALL_UNSUPPORTED (its protocol cannot do that); RB_TOO_MANY_REQUESTS;
+     * RB_OUT_OF_MEMORY. */
+    rb_err err;
+    rb_str reply;            /* CALL: JSON, in the arena */
+    struct rb_conn_row *row; /* SHOW: in the arena */
+
+    /* The hub's, while a call waits. */
+    struct rb_list call_node;
+    struct rb_timer deadline;
+    struct rb_conn *conn;
+    uint32_t number;
+    bool is_forwarded; /* by the loop that its id names, to where the connection was continued */
+};
+
+struct rb_conn_errand *rb_conn_errand_new(struct rb_hub *hub, enum rb_conn_errand_kind kind,
+                                          void (*done)(struct rb_conn_errand *), void *arg);
+/* On a loop with a shard. `done` comes later, never from inside this. */
+void rb_conn_errand_send(struct rb_conn_errand *errand);
+void rb_conn_errand_free(struct rb_conn_errand *errand);
+
+/* For doors, on the connection's loop: the client answered call `number` with this JSON (or, is_error, with
+ * an error text as JSON). False when there is no such call any more. */
+bool rb_conn_reply(struct rb_conn *conn, uint32_t number, bool is_error, rb_str json);
+
+/* ---- all connections ---- */
+
+struct rb_conn_row {
+    char id[RB_HANDLE_TEXT_BYTES];
+    rb_str tenant, client, address, space;
+    const char *door, *transport;
+    uint64_t since_ms;    /* wall clock, when it was announced */
+    unsigned topic_count; /* of all; at most RB_CONN_TOPICS_SHOWN are in topics */
+    rb_str *topics;       /* within the tenant */
+};
+
+/* A search, loop after loop; each looks at so many connections at a time that nobody waits for it. */
+struct rb_conn_search {
+    struct rb_mail mail;
+    struct rb_hub *hub;
+    struct rb_arena arena;
+    rb_str tenant;
+    rb_str client, door, topic; /* filters; NONE: any. topic: the complete name */
+    unsigned limit;             /* 1..RB_CONN_PAGE_MAX */
+    uint64_t at;                /* where to begin: 0, or next_at of the page before */
+    struct rb_loop *loop;
+    void (*done)(struct rb_conn_search *search); /* once, on the loop that sent it */
+    void *arg;
+
+    struct rb_conn_row *rows; /* in the arena */
+    unsigned row_count;
+    uint64_t next_at; /* 0: that was all */
+};
+struct rb_conn_search *rb_conn_search_new(struct rb_hub *hub, void (*done)(struct rb_conn_search *),
+                                          void *arg);
+void rb_conn_search_send(struct rb_conn_search *search);
+void rb_conn_search_free(struct rb_conn_search *search);
+
+/* ---- succession ---- A connection may break and be continued by another, maybe on another loop, under the
+ * id of the first (recovery). */
+
+/* In place of rb_conn_fini, on an announced connection: its calls end as RB_CONNECTION_LOST, its
+ * subscriptions end, its id stays reserved; what is sent to it meanwhile ends as RB_CONNECTION_LOST. */
+void rb_conn_retire(struct rb_conn *conn, struct rb_handle *out_id);
+/* In place of rb_conn_announce: `conn` has the id of the one that retired. When it ends, so does the id. (An
+ * id that was released already leads nowhere: on its own loop, where that is seen, conn gets another.) */
+void rb_conn_inherit(struct rb_conn *conn, const struct rb_handle *former);
+/* Nobody will continue it. Any loop with a shard. */
+void rb_hub_release(struct rb_hub *hub, const struct rb_handle *former);
+
+/* ---- numbers ---- Any thread. */
+uint64_t rb_hub_connection_count(const struct rb_hub *hub);
+uint64_t rb_hub_late_replies(const struct rb_hub *hub);
+
+#endif
