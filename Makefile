@@ -30,6 +30,7 @@ setup-test:
 docs: build
 	@mkdir -p docs/reference
 	@build/ringback options >docs/reference/configuration.md
+	@build/ringback limits >docs/reference/limits.md
 	@build/ringback reasons >docs/reference/reasons.md
 
 format:

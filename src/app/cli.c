@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include "app/config.h"
+#include "app/limits.h"
 #include "base/check.h"
 #include "base/reason.h"
 #include "jobs/jobs.h"
@@ -71,14 +72,25 @@ static int print_reasons(int argc, char **argv)
     return RB_EXIT_OK;
 }
 
-static int print_options(int argc, char **argv)
+static int print_page(void (*write_page)(struct rb_buf *out))
 {
-    (void)argc, (void)argv;
     struct rb_buf page = {0};
-    rb_config_print_reference(&page);
+    write_page(&page);
     fputs(rb_buf_text(&page), stdout);
     rb_buf_fini(&page);
     return RB_EXIT_OK;
+}
+
+static int print_options(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return print_page(rb_config_print_reference);
+}
+
+static int print_limits(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return print_page(rb_limits_print_reference);
 }
 
 /* ---- the table ---- */
@@ -96,6 +108,7 @@ static const struct command {
     {"token", "create, list or revoke tokens", rb_token_main},
     {"bench", "measure this server on this machine", rb_bench_main},
     {"options", "print the reference of the configuration (Markdown)", print_options},
+    {"limits", "print the table of limits (Markdown)", print_limits},
     {"reasons", "print the table of reasons (Markdown)", print_reasons},
     {"version", "print the version", print_version},
     {"help", "print this", print_help},

@@ -122,7 +122,11 @@ struct rb_config {
     } websocket;
     struct {
         uint64_t output_bytes_max, subscriptions_max;
+        uint64_t send_buffer_bytes; /* 0 = the kernel's choice */
     } connection;
+    struct {
+        uint64_t connections, connections_per_address, connections_per_tenant, jobs_per_tenant; /* 0 = none */
+    } limits;
     struct {
         uint64_t keep_count, keep_bytes, keep_age_ms, message_bytes_max;
         struct rb_config_rules {

@@ -95,6 +95,28 @@ const struct rb_option rb_options[] = {
     {"connection.subscriptions_max", RB_OPTION_U64, ROOT(connection.subscriptions_max), "1000",
      "Topics that it may be subscribed to.", .min = 1, .max = 1000000},
 
+    {"connection.send_buffer", RB_OPTION_BYTES, ROOT(connection.send_buffer_bytes), "256KiB",
+     "What the kernel may hold of its output, about half as much again for the kernel's own use; 0 leaves it to the "
+     "kernel, which takes megabytes for a client that does not read. A fast client far away may need more: the buffer "
+     "divided by the time there and back is what it can get.",
+     .min = 0, .max = GIB(1)},
+
+    {"limits", RB_OPTION_SECTION,
+     .sentence = "What all connections together, those of one address and those of one tenant may use; 0 is no limit. "
+                 "All limits: [limits.md](limits.md)."},
+    {"limits.connections", RB_OPTION_U64, ROOT(limits.connections), "0",
+     "Connections of the process; those beyond wait in the kernel's queue. 0, and what is more than they allow: as many "
+     "as there are descriptors (`ulimit -Hn`), less some for files and workers; the start says how many.",
+     .min = 0, .max = 16000000},
+    {"limits.connections_per_address", RB_OPTION_U64, ROOT(limits.connections_per_address), "0",
+     "Connections of one IPv4 address, or one IPv6 network of 64 bits. Leave it at 0 behind a proxy, whose address all "
+     "clients have.",
+     .min = 0, .max = 16000000},
+    {"limits.connections_per_tenant", RB_OPTION_U64, ROOT(limits.connections_per_tenant), "0",
+     "Connections of one tenant that have said who they are: sockets and event streams.", .min = 0, .max = 16000000},
+    {"limits.jobs_per_tenant", RB_OPTION_U64, ROOT(limits.jobs_per_tenant), "0",
+     "Jobs of one tenant that wait or run.", .min = 0, .max = 16000000},
+
     {"topics", RB_OPTION_SECTION,
      .sentence = "What is kept of the events of a topic, for those who come late or come back. The oldest go "
                  "first, as soon as one of the limits is passed."},

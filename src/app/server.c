@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include "app/descriptors.h"
 #include "app/setup.h"
 #include "app/test_clock.h"
 #include "base/clock.h"
@@ -8,10 +9,10 @@
 #include "doors/native/native.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { LOOPS_MAX = 64, CLOSE_GRACE_MS = 3000, CLOSE_STEP_MS = 20 };
@@ -34,6 +35,8 @@ struct serving {
 struct rb_server {
     struct rb_server_setup setup;
     struct rb_arena arena;
+    struct rb_admission *admission;
+    uint32_t connections_max;
     struct rb_store *store;
     struct rb_files *files;
     struct rb_hub *hub;
@@ -57,20 +60,10 @@ struct rb_server {
 
 static unsigned loops_wanted(const struct rb_config *config)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned wanted = config->threads ? (unsigned)config->threads : cores > 0 ? (unsigned)cores : 1;
+    cpu_set_t cores; /* those that this process may use */
+    unsigned count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? (unsigned)CPU_COUNT(&cores) : 1;
+    unsigned wanted = config->threads ? (unsigned)config->threads : count;
     return wanted < LOOPS_MAX ? wanted : LOOPS_MAX;
-}
-
-/* Each connection is a descriptor: take as many as the system lets this process have. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    RB_LOG_INFO("server.descriptors", RB_KV_U64("most", limit.rlim_cur),
-                RB_KV_TEXT("remedy", "raise ulimit -n or LimitNOFILE for more connections"));
 }
 
 static bool is_ready(void *arg, rb_str *out_why_not)
@@ -103,6 +96,7 @@ static void open_hub(struct rb_server *server)
     unsigned rule_count;
     struct rb_topic_rule *rules = rb_setup_topic_rules(server->setup.config, &server->arena, &rule_count);
     server->hub = rb_hub_new(server->store, server->loops, server->loop_count, rules, rule_count);
+    rb_hub_limit_tenants(server->hub, (uint32_t)server->setup.config->limits.connections_per_tenant);
     server->auth = rb_auth_new(server->store, server->loops, server->loop_count);
 }
 
@@ -130,6 +124,7 @@ static bool open_jobs(struct rb_server *server, struct rb_buf *why)
                                   .hub = server->hub,
                                   .files = server->files,
                                   .announcer = rb_sio_announcer(server->socketio),
+                                  .tenant_jobs_max = (uint32_t)server->setup.config->limits.jobs_per_tenant,
                                   .self_path =
                                       rb_arena_copy(&server->arena, rb_str_make(self_path, (size_t)n)).p};
     setup.kinds = rb_setup_kinds(server->setup.config, &server->arena, &setup.kind_count);
@@ -178,7 +173,8 @@ static bool open_listeners(struct rb_server *server, struct rb_buf *why)
     server->port = (uint16_t)config->listen.port;
     if (server->port && !rb_listen_is_free(host, server->port, why)) return false;
     for (unsigned i = 0; i < server->loop_count; i++)
-        if (!rb_listen_socket(host, server->port, &server->servings[i].listen_fd, &server->port, why))
+        if (!rb_listen_socket(host, server->port, (uint32_t)config->connection.send_buffer_bytes,
+                              &server->servings[i].listen_fd, &server->port, why))
             return false;
     return true;
 }
@@ -186,17 +182,17 @@ static bool open_listeners(struct rb_server *server, struct rb_buf *why)
 static void open_servings(struct rb_server *server)
 {
     const struct rb_config *config = server->setup.config;
-    struct rlimit descriptors;
-    RB_CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
     struct rb_net_limits net_limits = {.output_max = config->connection.output_bytes_max,
-                                       .write_timeout_ms = (uint32_t)config->http.write_timeout_ms};
+                                       .write_timeout_ms = (uint32_t)config->http.write_timeout_ms,
+                                       .admission = server->admission};
     struct rb_http_limits http_limits = {
         .head = {.head_max = config->http.head_bytes_max, .target_max = config->http.target_bytes_max},
         .body_max = config->http.body_bytes_max,
         .header_timeout_ms = (uint32_t)config->http.header_timeout_ms,
         .body_timeout_ms = (uint32_t)config->http.body_timeout_ms,
         .idle_timeout_ms = (uint32_t)config->http.idle_timeout_ms,
-        .connections_max = (uint32_t)(descriptors.rlim_cur / server->loop_count),
+        .connections_max = server->connections_max,
+        .admission = server->admission,
     };
     for (unsigned i = 0; i < server->loop_count; i++) {
         struct serving *serving = &server->servings[i];
@@ -204,6 +200,7 @@ static void open_servings(struct rb_server *server)
         serving->http = rb_http_new(serving->net, server->router, &http_limits);
         serving->listener =
             rb_listener_open(serving->loop, serving->listen_fd, rb_http_accept, serving->http);
+        rb_listener_set_gate(serving->listener, rb_admission_is_open, server->admission);
         serving->listen_fd = -1;
     }
 }
@@ -214,9 +211,8 @@ bool rb_server_open(const struct rb_server_setup *setup, struct rb_server **out_
 {
     struct rb_server *server = rb_new(struct rb_server);
     server->setup = *setup;
-    signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
     open_loops(server);
+    server->admission = rb_descriptors_share_out(setup->config, server->loop_count, &server->connections_max);
     bool is_open = open_listeners(server, why) && open_data(server, why);
     if (is_open) {
         open_hub(server);
@@ -271,7 +267,7 @@ static void on_close_step(struct rb_timer *timer)
         rb_timer_start(serving->loop, timer, CLOSE_STEP_MS, on_close_step);
         return;
     }
-    rb_net_abort_all(serving->net, RB_SHUTTING_DOWN);
+    rb_http_end(serving->http);
     rb_loop_stop(serving->loop);
     if (atomic_fetch_sub(&server->open_servings, 1) > 1) return;
     server->all_closed.run = on_all_closed;
@@ -368,6 +364,7 @@ void rb_server_close(struct rb_server *server)
         rb_http_free(serving->http);
         rb_net_free(serving->net);
     }
+    rb_admission_free(server->admission);
     rb_jobs_free(server->jobs);
     rb_native_free(server->native);
     rb_sio_door_free(server->socketio);

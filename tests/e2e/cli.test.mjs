@@ -20,7 +20,7 @@ test('version and help', async () => {
     assert.equal((await ringback('--version')).stdout, (await ringback('version')).stdout);
     const help = await ringback('help');
     assert.equal(help.status, 0);
-    for (const command of ['dev', 'serve', 'check', 'token', 'options', 'reasons', 'version']) {
+    for (const command of ['dev', 'serve', 'check', 'token', 'options', 'limits', 'reasons', 'version']) {
         assert.match(help.stdout, new RegExp(`^  ${command} +\\S`, 'm'));
         assert.equal((await ringback(command === 'token' ? 'token' : command, '--help')).status, 0, command);
     }
@@ -43,6 +43,7 @@ test('wrong usage', async () => {
 test('reference pages are those of the repository', async () => {
     const page = (name) => readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8');
     assert.equal((await ringback('options')).stdout, page('configuration.md'));
+    assert.equal((await ringback('limits')).stdout, page('limits.md'));
     assert.equal((await ringback('reasons')).stdout, page('reasons.md'));
 });
 

@@ -69,3 +69,12 @@ export class Inbox {
         }
     }
 }
+
+/** Looks again and again until it is so, for what nobody announces. */
+export async function until(condition, what) {
+    const end = Date.now() + PATIENCE_MS;
+    while (!(await condition())) {
+        if (Date.now() > end) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+}
