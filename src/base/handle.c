@@ -16,12 +16,13 @@ struct place {
     unsigned char secret[RB_HANDLE_SECRET_BYTES];
     union {
         uint32_t note;
-        uint32_t next_free; /* of a free one */
+        uint32_t next_free; /* of a free one, in its block */
     };
 };
 
 struct rb_handle_block {
-    uint32_t used;
+    uint16_t used;
+    uint16_t free; /* first of the chain of its free places; BLOCK_SLOTS: none */
     struct place places[BLOCK_SLOTS];
 };
 
@@ -75,8 +76,7 @@ uint32_t rb_handle_slot(const struct rb_handle *handle)
 
 void rb_handles_init(struct rb_handles *table, unsigned node, unsigned loop)
 {
-    *table =
-        (struct rb_handles){.free_slot = RB_HANDLE_NO_SLOT, .node = (uint16_t)node, .loop = (uint8_t)loop};
+    *table = (struct rb_handles){.node = (uint16_t)node, .loop = (uint8_t)loop};
 }
 
 void rb_handles_fini(struct rb_handles *table)
@@ -91,32 +91,43 @@ static struct place *place_of(const struct rb_handles *table, uint32_t slot)
     return &table->blocks[slot / BLOCK_SLOTS]->places[slot % BLOCK_SLOTS];
 }
 
-/* Its slots become the chain of free ones, which is empty. False when there are no more slots to be had. */
-static bool add_block(struct rb_handles *table)
+static struct rb_handle_block *block_new(void)
 {
-    uint32_t count = table->block_count, first = count * BLOCK_SLOTS;
-    if (first > RB_HANDLE_NO_SLOT - BLOCK_SLOTS) return false;
-    if ((count & (count - 1)) == 0) /* the list of blocks doubles */
-        table->blocks = rb_realloc(table->blocks, (count ? 2 * (size_t)count : 1) * sizeof table->blocks[0]);
-    table->blocks[count] = rb_new(struct rb_handle_block);
-    table->block_count++;
-    for (uint32_t i = 0; i < BLOCK_SLOTS; i++) place_of(table, first + i)->next_free = first + i + 1;
-    place_of(table, first + BLOCK_SLOTS - 1)->next_free = RB_HANDLE_NO_SLOT;
-    table->free_slot = first;
-    return true;
+    struct rb_handle_block *block = rb_new(struct rb_handle_block);
+    for (uint32_t i = 0; i < BLOCK_SLOTS; i++) block->places[i].next_free = i + 1;
+    return block;
+}
+
+/* The lowest block with room; NULL when there are no more slots to be had. */
+static struct rb_handle_block *open_block(struct rb_handles *table)
+{
+    uint32_t at = table->first_open, count = table->block_count;
+    while (at < count && table->blocks[at] && table->blocks[at]->free == BLOCK_SLOTS) at++;
+    table->first_open = at;
+    if (at >= RB_HANDLE_NO_SLOT / BLOCK_SLOTS) return NULL;
+    if (at == count) {
+        if ((count & (count - 1)) == 0) /* the list of blocks doubles */
+            table->blocks =
+                rb_realloc(table->blocks, (count ? 2 * (size_t)count : 1) * sizeof table->blocks[0]);
+        table->blocks[at] = NULL;
+        table->block_count++;
+    }
+    if (!table->blocks[at]) table->blocks[at] = block_new();
+    return table->blocks[at];
 }
 
 uint32_t rb_handles_add(struct rb_handles *table, void *object)
 {
     RB_CHECK(object != NULL);
-    if (table->free_slot == RB_HANDLE_NO_SLOT && !add_block(table)) return RB_HANDLE_NO_SLOT;
-    uint32_t slot = table->free_slot;
-    struct place *place = place_of(table, slot);
-    table->free_slot = place->next_free;
+    struct rb_handle_block *block = open_block(table);
+    if (!block) return RB_HANDLE_NO_SLOT;
+    struct place *place = &block->places[block->free];
+    uint32_t slot = table->first_open * BLOCK_SLOTS + block->free;
+    block->free = (uint16_t)place->next_free;
+    block->used++;
     place->object = object;
     place->note = 0;
     rb_random_bytes(place->secret, sizeof place->secret);
-    table->blocks[slot / BLOCK_SLOTS]->used++;
     table->count++;
     return slot;
 }
@@ -124,20 +135,26 @@ uint32_t rb_handles_add(struct rb_handles *table, void *object)
 /* The place of a slot that is taken. */
 static struct place *taken(const struct rb_handles *table, uint32_t slot)
 {
-    RB_CHECK(slot / BLOCK_SLOTS < table->block_count);
+    RB_CHECK(slot / BLOCK_SLOTS < table->block_count && table->blocks[slot / BLOCK_SLOTS]);
     struct place *place = place_of(table, slot);
     RB_CHECK(place->object != NULL);
     return place;
 }
 
+/* A block without objects is given back; the first one stays, for those that come and go one at a time. */
 void rb_handles_remove(struct rb_handles *table, uint32_t slot)
 {
     struct place *place = taken(table, slot);
+    uint32_t at = slot / BLOCK_SLOTS;
+    struct rb_handle_block *block = table->blocks[at];
     place->object = NULL;
-    place->next_free = table->free_slot;
-    table->free_slot = slot;
-    table->blocks[slot / BLOCK_SLOTS]->used--;
+    place->next_free = block->free;
+    block->free = (uint16_t)(slot % BLOCK_SLOTS);
     table->count--;
+    if (at < table->first_open) table->first_open = at;
+    if (--block->used > 0 || at == 0) return;
+    rb_free(block);
+    table->blocks[at] = NULL;
 }
 
 void rb_handles_replace(struct rb_handles *table, uint32_t slot, void *object)
@@ -171,7 +188,7 @@ void *rb_handles_get(const struct rb_handles *table, const struct rb_handle *han
 {
     uint32_t slot = rb_handle_slot(handle);
     if (rb_handle_node(handle) != table->node || rb_handle_loop(handle) != table->loop ||
-        slot / BLOCK_SLOTS >= table->block_count)
+        slot / BLOCK_SLOTS >= table->block_count || !table->blocks[slot / BLOCK_SLOTS])
         return NULL;
     const struct place *place = place_of(table, slot);
     bool is_it = rb_str_eq_secret(rb_str_make(place->secret, sizeof place->secret),
@@ -186,7 +203,8 @@ void *rb_handles_next(const struct rb_handles *table, uint32_t *at)
     uint32_t slot = *at, end = table->block_count * BLOCK_SLOTS;
     while (slot < end) {
         void *object = NULL;
-        if (table->blocks[slot / BLOCK_SLOTS]->used == 0)
+        const struct rb_handle_block *block = table->blocks[slot / BLOCK_SLOTS];
+        if (!block || block->used == 0)
             slot = (slot / BLOCK_SLOTS + 1) * BLOCK_SLOTS;
         else
             object = place_of(table, slot++)->object;

@@ -28,12 +28,12 @@ void rb_handle_text(const struct rb_handle *handle, char out[RB_HANDLE_TEXT_BYTE
 /* Exactly RB_HANDLE_CHARACTERS of the alphabet; says nothing about whether the object exists. */
 bool rb_handle_parse(rb_str text, struct rb_handle *out);
 
-/* ---- the table ---- Grows in blocks that never move, so it has no moment of copying; free slots are used
- * again, the lowest block first is not promised. */
+/* ---- the table ---- Grows and shrinks in blocks that never move, so it has no moment of copying. Free slots
+ * are used again, those of the lowest block first. */
 struct rb_handles {
     struct rb_handle_block **blocks;
     uint32_t block_count, count;
-    uint32_t free_slot; /* first of the chain of free slots; RB_HANDLE_NO_SLOT: none */
+    uint32_t first_open; /* no block before this one has a free slot */
     uint16_t node;
     uint8_t loop;
 };

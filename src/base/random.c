@@ -3,11 +3,13 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
-void rb_random_bytes(void *out, size_t n)
+enum { SMALL = 64, STOCK = 1024 };
+
+static void ask_kernel(char *p, size_t n)
 {
-    char *p = out;
     while (n > 0) {
         ssize_t got = getrandom(p, n, 0);
         if (got < 0 && errno == EINTR) continue;
@@ -15,6 +17,24 @@ void rb_random_bytes(void *out, size_t n)
         p += got;
         n -= (size_t)got;
     }
+}
+
+/* Ids are drawn in small pieces, and often: they are cut from a larger one. What was given out is wiped. */
+void rb_random_bytes(void *out, size_t n)
+{
+    static _Thread_local char stock[STOCK];
+    static _Thread_local size_t left;
+    if (n > SMALL) {
+        ask_kernel(out, n);
+        return;
+    }
+    if (left < n) {
+        ask_kernel(stock, STOCK);
+        left = STOCK;
+    }
+    left -= n;
+    memcpy(out, stock + left, n);
+    explicit_bzero(stock + left, n);
 }
 
 uint64_t rb_random_u64(void)

@@ -1,4 +1,6 @@
-/* Random bytes for secrets and ids, from the kernel (getrandom). Any thread; never fails, aborts instead. */
+/* Random bytes for secrets and ids, from the kernel (getrandom). Any thread; never fails, aborts instead.
+ * Small pieces are cut from a stock of the thread's; a child that goes on after fork without exec must not
+ * draw. */
 #ifndef RB_BASE_RANDOM_H
 #define RB_BASE_RANDOM_H
 

@@ -126,6 +126,33 @@ static void test_many(void **state)
     rb_handles_fini(&table);
 }
 
+/* After a crowd has left, its blocks are given back, and who comes then gets a low slot. */
+static void test_shrinking(void **state)
+{
+    (void)state;
+    static int objects[MANY];
+    static uint32_t slots[MANY];
+    static struct rb_handle handles[MANY];
+    struct rb_handles table;
+    rb_handles_init(&table, 0, 0);
+    for (int i = 0; i < MANY; i++) {
+        slots[i] = rb_handles_add(&table, &objects[i]);
+        rb_handles_name(&table, slots[i], &handles[i]);
+    }
+    uint32_t blocks = table.block_count;
+    for (int i = 10; i < MANY - 1; i++) rb_handles_remove(&table, slots[i]);
+    for (uint32_t i = 1; i + 1 < blocks; i++) assert_null(table.blocks[i]);
+    for (int i = 0; i < MANY; i++)
+        assert_ptr_equal(rb_handles_get(&table, &handles[i]), i < 10 || i == MANY - 1 ? &objects[i] : NULL);
+    assert_in_range(rb_handles_add(&table, &objects[10]), 0, 1023);
+    for (int i = 11; i < MANY - 1; i++) slots[i] = rb_handles_add(&table, &objects[i]);
+    assert_int_equal(table.block_count, blocks);
+    assert_int_equal(table.count, MANY);
+    assert_null(rb_handles_get(&table, &handles[3000]));
+    assert_ptr_equal(rb_handles_get(&table, &handles[MANY - 1]), &objects[MANY - 1]);
+    rb_handles_fini(&table);
+}
+
 static void test_walk(void **state)
 {
     (void)state;
@@ -158,10 +185,10 @@ static void test_full(void **state)
     struct rb_handles table;
     int object;
     rb_handles_init(&table, 0, 0);
-    table.block_count = RB_HANDLE_NO_SLOT / 1024; /* none of which is touched */
+    table.first_open = table.block_count = RB_HANDLE_NO_SLOT / 1024; /* none of which is touched */
     assert_int_equal(rb_handles_add(&table, &object), RB_HANDLE_NO_SLOT);
     assert_int_equal(table.count, 0);
-    table.block_count = 0;
+    table.first_open = table.block_count = 0;
     rb_handles_fini(&table);
 }
 
@@ -172,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_text_that_is_none),
         cmocka_unit_test(test_names_and_lookups),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_shrinking),
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_full),
     };
