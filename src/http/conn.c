@@ -16,8 +16,6 @@
 #include "base/mem.h"
 #include "http/http_private.h"
 
-#include <string.h>
-
 enum { KEPT_MAX = 64 * 1024 };
 
 static const struct rb_stream_ops ops;
@@ -245,10 +243,9 @@ static struct conn *conn_new(struct rb_http *http, int take_fd, rb_err refused_f
     return conn;
 }
 
-void conn_open(struct rb_http *http, int take_fd, const struct sockaddr_storage *peer, rb_err refused_for)
+void conn_open(struct rb_http *http, int take_fd, rb_err refused_for)
 {
     struct conn *conn = conn_new(http, take_fd, refused_for);
-    rb_address_text(peer, conn->peer);
     if (refused_for)
         conn_refuse(conn, refused_for);
     else
@@ -259,7 +256,6 @@ void conn_open_with(struct rb_http *http, int take_fd, struct request *take_requ
                     struct rb_buf take_unread, rb_err refused_for)
 {
     struct conn *conn = conn_new(http, take_fd, refused_for);
-    memcpy(conn->peer, take_request->pub.peer, sizeof conn->peer);
     conn->kept = take_unread;
     conn->request = take_request;
     take_request->conn = conn;

@@ -106,12 +106,13 @@ struct rb_request {
     struct rb_url url;
     rb_str body;                        /* the request's own memory */
     rb_str params[RB_ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
-    char peer[RB_ADDRESS_TEXT_BYTES];
-    uint64_t received_ms; /* loop time of the complete head */
-    void *arg;            /* the handler's */
+    uint64_t received_ms;               /* loop time of the complete head */
+    void *arg;                          /* the handler's */
 };
 
 struct rb_loop *rb_request_loop(const struct rb_request *request);
+/* Of the client; "" when it is gone. Costs a system call. */
+void rb_request_peer(const struct rb_request *request, char out[RB_ADDRESS_TEXT_BYTES]);
 /* Both NONE when there is none of that name. */
 rb_str rb_request_param(const struct rb_request *request, const char *name);
 rb_str rb_request_header(const struct rb_request *request, const char *name);

@@ -160,10 +160,9 @@ struct conn {
     bool wants_room;      /* requests wait until earlier answers have gone out */
     bool must_close;      /* after the answer */
     uint8_t refused_for;  /* rb_err; RB_OK: it was let in */
-    char peer[RB_ADDRESS_TEXT_BYTES];
 };
 
-void conn_open(struct rb_http *http, int take_fd, const struct sockaddr_storage *peer, rb_err refused_for);
+void conn_open(struct rb_http *http, int take_fd, rb_err refused_for);
 /* A connection that comes from another loop with a request, to be admitted, and what is unread behind it. */
 void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request,
                     struct rb_buf take_unread, rb_err refused_for);

@@ -26,7 +26,6 @@ struct request *request_begin(struct conn *conn, rb_str head_bytes)
     request->conn = conn;
     pub->http = http;
     pub->received_ms = rb_loop_now_ms(http->loop);
-    memcpy(pub->peer, conn->peer, sizeof pub->peer);
     rb_str own = rb_arena_copy(&pub->arena, head_bytes);
     rebase(&pub->head.method_text, head_bytes, own);
     rebase(&pub->head.target, head_bytes, own);
@@ -69,6 +68,13 @@ void request_free(struct request *request)
 }
 
 /* ---- for handlers ---- */
+
+void rb_request_peer(const struct rb_request *pub, char out[RB_ADDRESS_TEXT_BYTES])
+{
+    const struct request *request = RB_OUTER((struct rb_request *)(uintptr_t)pub, struct request, pub);
+    out[0] = '\0';
+    if (request->conn) rb_address_of_peer(&request->conn->stream, out);
+}
 
 struct rb_loop *rb_request_loop(const struct rb_request *request)
 {

@@ -57,7 +57,7 @@ void rb_http_accept(void *arg, int take_fd, const struct sockaddr_storage *peer)
     if (welcome == SHUT_OUT)
         http_shut_out(http, take_fd);
     else
-        conn_open(http, take_fd, peer, err);
+        conn_open(http, take_fd, err);
 }
 
 void rb_http_drain(struct rb_http *http)

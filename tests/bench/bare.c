@@ -45,7 +45,7 @@ _Noreturn static void run_child(struct bare_child *child)
     case BARE_EACH:
     case BARE_COALESCE: bare_run_fanout(child); break;
     case BARE_ECHO:
-    case BARE_READ: bare_run_socket(child); break;
+    case BARE_ANSWER: bare_run_socket(child); break;
     }
     _exit(0);
 }

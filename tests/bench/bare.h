@@ -12,7 +12,7 @@ enum bare_form {
     BARE_EACH,     /* sends what it is given to each connection: one send() for each message and connection */
     BARE_COALESCE, /* the same, but one send() for all messages that are there */
     BARE_ECHO,     /* answers a WebSocket upgrade, and sends every message back */
-    BARE_READ,     /* answers a WebSocket upgrade, and reads */
+    BARE_ANSWER,   /* answers a WebSocket upgrade, and each message with the same short one */
 };
 
 struct bare_shared; /* what the child tells */
@@ -27,8 +27,8 @@ struct bare {
 
 /* Forks; call it while few files are open. */
 bool bare_open(struct bare *bare, enum bare_form form);
-/* Until it has so many connections, and has read so many messages since its start (BARE_ECHO and BARE_READ);
- * false: not in ten seconds. */
+/* Until it has so many connections, and has read so many messages since its start (BARE_ECHO and
+ * BARE_ANSWER); false: not in ten seconds. */
 bool bare_await(struct bare *bare, unsigned connections, uint64_t messages);
 /* To all connections: `count` messages of equal length, one after the other in `bytes`. Returns before they
  * have them. */

@@ -1,5 +1,6 @@
 /* What a client that comes and subscribes costs the server's processor: connection, upgrade, token, one
- * message, its answer. Beside it a bare loop that accepts, answers the upgrade and reads one message. */
+ * message, its answer. Beside it a bare loop that accepts, answers the upgrade, reads one
+ * message and answers it. */
 #include "audience.h"
 #include "bare.h"
 #include "base/clock.h"
@@ -67,8 +68,7 @@ static void add_figures(struct report *report, const struct rival rivals[RIVALS]
                             .goal = 1.3};
     snprintf(figure.note, sizeof figure.note, "%.2f to %.2f", series_min(&ratio), series_max(&ratio));
     add_cost(report, &rivals[0], "connect_us", "processor of a connect with subscribe");
-    add_cost(report, &rivals[1], "connect_bare_us",
-             "  a bare loop that answers the upgrade and reads a message");
+    add_cost(report, &rivals[1], "connect_bare_us", "  a bare loop that answers the upgrade and the message");
     report_add(report, &figure);
 }
 
@@ -89,7 +89,7 @@ bool part_connect(struct bench *bench)
 {
     struct server server;
     struct bare bare;
-    if (!bare_open(&bare, BARE_READ))
+    if (!bare_open(&bare, BARE_ANSWER))
         return report_fail(&bench->report, "connect: the bare loop does not start");
     bool is_good = server_start(&server, bench, bench->is_pinned ? "threads: 1\n" : NULL);
     if (is_good) {

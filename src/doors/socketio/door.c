@@ -94,8 +94,10 @@ static void on_handshake(struct rb_request *request, void *arg)
         link_open(request, door);
         return;
     }
+    char peer[RB_ADDRESS_TEXT_BYTES];
+    rb_request_peer(request, peer);
     RB_LOG_DEBUG("socketio.handshake_refused", RB_KV_TEXT("why", rb_eio_error_text(error)),
-                 RB_KV_TEXT("peer", request->peer));
+                 RB_KV_TEXT("peer", peer));
     answer_refusal(request, error, asked.is_upgrade);
 }
 

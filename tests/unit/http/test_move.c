@@ -51,7 +51,9 @@ static void handle(struct rb_request *request, void *arg)
     }
     assert_null(request->arg);
     rb_answer_header(request, "X-Place", place_name(request));
-    rb_answer_header(request, "X-Peer", rb_str_of(request->peer));
+    char peer[RB_ADDRESS_TEXT_BYTES];
+    rb_request_peer(request, peer);
+    rb_answer_header(request, "X-Peer", rb_str_of(peer));
     rb_answer(request, 200, RB_STR("text/plain"), request->body);
 }
 

@@ -29,7 +29,9 @@ static void echo(struct rb_request *request, void *arg)
 static void item(struct rb_request *request, void *arg)
 {
     (void)arg;
-    rb_answer_header(request, "X-Peer", rb_str_of(request->peer));
+    char peer[RB_ADDRESS_TEXT_BYTES];
+    rb_request_peer(request, peer);
+    rb_answer_header(request, "X-Peer", rb_str_of(peer));
     rb_answer_json(request, 201, rb_request_param(request, "id"));
 }
 
