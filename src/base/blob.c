@@ -6,7 +6,7 @@
 
 struct rb_blob *rb_blob_new(size_t bytes)
 {
-    struct rb_blob *blob = rb_try_alloc(sizeof *blob + bytes);
+    struct rb_blob *blob = rb_try_realloc(NULL, sizeof *blob + bytes); /* not zeroed: it is to be filled */
     if (!blob) return NULL;
     atomic_init(&blob->refs, 1);
     blob->n = bytes;

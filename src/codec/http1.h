@@ -43,22 +43,22 @@ enum rb_http1_framing {
 
 struct rb_http1_head {
     enum rb_http1_method method; /* requests */
+    int status;                  /* answers */
     rb_str method_text;
     rb_str target;
-    int status; /* answers */
-    int minor;  /* 0 or 1 */
-    struct rb_http1_header headers[RB_HTTP1_HEADERS_MAX];
-    unsigned header_count; /* more than the array holds: RB_HEAD_TOO_LARGE */
+    struct rb_http1_header *headers; /* the caller's; for reading, room for RB_HTTP1_HEADERS_MAX */
+    unsigned header_count;           /* more than there is room for: RB_HEAD_TOO_LARGE */
+    int minor;                       /* 0 or 1 */
     enum rb_http1_framing framing;
-    uint64_t length;       /* with RB_HTTP1_LENGTH */
     bool keep_alive;       /* by version and Connection */
     bool expects_continue; /* Expect: 100-continue in a 1.1 request with a body */
+    uint64_t length;       /* with RB_HTTP1_LENGTH */
     rb_str upgrade;        /* value of Upgrade, when Connection lists it; else NONE */
 };
 
 enum rb_http1_step { RB_HTTP1_MORE, RB_HTTP1_DONE, RB_HTTP1_FAILED };
 
-/* Reads a request head from the start of `input`.
+/* Reads a request head from the start of `input` into *out, whose `headers` has been set.
  *
  * MORE: call again with more bytes appended; *scanned (0 at first) remembers how far it looked, so that a
  * head that drips in costs no square time. Limits are checked as early as they can be, and however the bytes

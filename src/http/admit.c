@@ -2,6 +2,8 @@
  * refused. What is refused later is answered here too, in the form of its route. */
 #include "http/http_private.h"
 
+#include <string.h>
+
 size_t request_body_max(const struct request *request)
 {
     size_t own = request->route->what.body_max;
@@ -34,7 +36,7 @@ static rb_err look_up(struct request *request, unsigned *out_allowed)
     *out_allowed = match.allowed;
     if (err) return err;
     request->route = match.route;
-    for (unsigned i = 0; i < match.route->name_count; i++) pub->params[i] = match.params[i];
+    memcpy(request->head_memory->params, match.params, sizeof match.params);
     return RB_OK;
 }
 

@@ -40,7 +40,7 @@ bool answer_has_header(const struct request *request, const char *name)
 
 static struct rb_buf *begin_head(struct rb_http *http, int status, rb_str lines)
 {
-    struct rb_buf *out = &http->head;
+    struct rb_buf *out = &http->answer_head;
     rb_buf_clear(out);
     rb_http1_put_status(out, status);
     rb_http1_put_header(out, "Date", http_date(http));

@@ -24,33 +24,58 @@ static const struct rb_stream_ops ops;
 
 rb_str conn_unread(const struct conn *conn)
 {
-    if (conn->fresh) return (rb_str){conn->fresh, conn->fresh_n};
-    return rb_str_from((rb_str){conn->kept.p, conn->kept.n}, conn->kept_at);
+    const struct rb_http *http = conn->http;
+    if (http->fresh_of == conn) return (rb_str){http->fresh, http->fresh_n};
+    if (!conn->kept) return RB_STR_NONE;
+    return rb_str_from(rb_buf_str(&conn->kept->bytes), conn->kept->at);
+}
+
+void kept_free(struct kept *kept)
+{
+    if (!kept) return;
+    rb_buf_fini(&kept->bytes);
+    rb_free(kept);
+}
+
+static void drop_fresh(struct conn *conn)
+{
+    if (conn->http->fresh_of == conn) conn->http->fresh_of = NULL;
 }
 
 static void drop_kept(struct conn *conn)
 {
-    rb_buf_fini(&conn->kept);
-    conn->kept_at = 0;
+    kept_free(conn->kept);
+    conn->kept = NULL;
 }
 
 void conn_consume(struct conn *conn, size_t n)
 {
-    if (conn->fresh) {
-        conn->fresh += n;
-        conn->fresh_n -= n;
-        return;
+    struct rb_http *http = conn->http;
+    struct kept *kept = conn->kept;
+    if (http->fresh_of == conn) {
+        http->fresh += n;
+        http->fresh_n -= n;
+    } else if (kept) {
+        kept->at += n;
+        if (kept->at == kept->bytes.n) drop_kept(conn);
     }
-    conn->kept_at += n;
-    if (conn->kept_at == conn->kept.n) drop_kept(conn);
+}
+
+static void keep(struct conn *conn, const char *p, size_t n)
+{
+    if (!conn->kept) conn->kept = rb_new(struct kept);
+    rb_buf_drop_front(&conn->kept->bytes, conn->kept->at);
+    conn->kept->at = 0;
+    rb_buf_add(&conn->kept->bytes, p, n);
+    if (conn->kept->bytes.failed) rb_stream_abort(&conn->stream, RB_OUT_OF_MEMORY);
 }
 
 void conn_keep_input(struct conn *conn)
 {
-    if (!conn->fresh) return;
-    rb_buf_add(&conn->kept, conn->fresh, conn->fresh_n);
-    conn->fresh = NULL;
-    if (conn->kept.failed) rb_stream_abort(&conn->stream, RB_OUT_OF_MEMORY);
+    struct rb_http *http = conn->http;
+    if (http->fresh_of != conn) return;
+    http->fresh_of = NULL;
+    if (http->fresh_n > 0) keep(conn, http->fresh, http->fresh_n);
 }
 
 /* ---- output ---- */
@@ -85,6 +110,12 @@ bool conn_has_room(struct conn *conn, size_t queued_max)
 }
 
 /* ---- waiting for what comes next ---- */
+
+void conn_await_head(struct conn *conn)
+{
+    conn->state = CONN_HEAD;
+    conn->scanned = 0;
+}
 
 bool conn_is_between_requests(const struct conn *conn)
 {
@@ -146,7 +177,7 @@ static void advance(struct conn *conn)
     }
     if (conn->state == CONN_CLOSING || conn->stream.state != RB_STREAM_OPEN) {
         rb_timer_stop(&conn->timer);
-        conn->fresh = NULL;
+        drop_fresh(conn);
         drop_kept(conn);
         return;
     }
@@ -170,14 +201,12 @@ void conn_resume_soon(struct conn *conn)
 static void on_data(struct rb_stream *stream, char *p, size_t n)
 {
     struct conn *conn = RB_OUTER(stream, struct conn, stream);
-    if (conn_unread(conn).n == 0) {
-        conn->fresh = p;
-        conn->fresh_n = n;
+    if (conn->kept) {
+        keep(conn, p, n);
     } else {
-        rb_buf_drop_front(&conn->kept, conn->kept_at);
-        conn->kept_at = 0;
-        rb_buf_add(&conn->kept, p, n);
-        if (conn->kept.failed) rb_stream_abort(stream, RB_OUT_OF_MEMORY);
+        conn->http->fresh_of = conn;
+        conn->http->fresh = p;
+        conn->http->fresh_n = n;
     }
     advance(conn);
 }
@@ -206,6 +235,7 @@ void conn_unhook(struct conn *conn)
     rb_timer_stop(&conn->timer);
     rb_loop_forget_task(&conn->resume);
     rb_list_remove(&conn->node);
+    drop_fresh(conn);
 }
 
 static void on_closed(struct rb_stream *stream, rb_err why)
@@ -216,7 +246,7 @@ static void on_closed(struct rb_stream *stream, rb_err why)
     enum conn_state state = (enum conn_state)conn->state;
     if (conn->refused_for) conn->http->refused_count--;
     conn_unhook(conn);
-    rb_buf_fini(&conn->kept);
+    drop_kept(conn);
     rb_free(conn);
     if (!request) return;
     request->conn = NULL;
@@ -252,8 +282,8 @@ void conn_open(struct rb_http *http, int take_fd, rb_err refused_for)
         advance(conn);
 }
 
-void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request,
-                    struct rb_buf take_unread, rb_err refused_for)
+void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request, struct kept *take_unread,
+                    rb_err refused_for)
 {
     struct conn *conn = conn_new(http, take_fd, refused_for);
     conn->kept = take_unread;

@@ -16,7 +16,7 @@ struct move {
     struct rb_mail mail;
     struct rb_http *to;
     struct request *request;
-    struct rb_buf unread;
+    struct kept *unread;
     int fd;
 };
 
@@ -24,7 +24,7 @@ void rb_request_move(struct rb_request *pub, struct rb_http *to)
 {
     struct request *request = request_of(pub);
     struct conn *conn = request->conn;
-    RB_CHECK(to != pub->http);
+    RB_CHECK(to != pub->http && request->head_memory);
     if (!conn) {
         request_finish(request);
         return;
@@ -48,7 +48,7 @@ static void arrive(struct rb_mail *mail)
     case REFUSE: conn_open_with(http, move->fd, request, move->unread, RB_OVERLOADED); break;
     case SHUT_OUT:
         http_shut_out(http, move->fd);
-        rb_buf_fini(&move->unread);
+        kept_free(move->unread);
         request_free(request);
         break;
     }
@@ -60,7 +60,6 @@ bool conn_move(struct conn *conn)
     if (!conn_has_room(conn, 0)) return false;
     conn_keep_input(conn);
     if (conn->stream.state != RB_STREAM_OPEN) return false; /* no memory for it */
-    rb_buf_drop_front(&conn->kept, conn->kept_at);
     struct move *move = rb_new(struct move);
     *move = (struct move){
         .mail.run = arrive, .to = conn->moves_to, .request = conn->request, .unread = conn->kept};
@@ -81,21 +80,21 @@ bool rb_answer_take_stream(struct rb_request *pub, int status, struct rb_stream 
     struct request *request = request_of(pub);
     struct conn *conn = request->conn;
     RB_CHECK(!conn || conn->state == CONN_HANDLING);
+    if (conn) conn_keep_input(conn); /* the new owner may use the scratch memory */
     if (!answer_send_head(request, status)) {
         request_finish(request);
         return false;
     }
-    struct rb_buf kept = conn->kept;
-    rb_str behind = conn_unread(conn);
+    struct kept *kept = conn->kept;
     conn_unhook(conn);
     rb_stream_move(to, &conn->stream, to_ops);
     rb_stream_set_read(to, true);
     request_free(request);
     conn->state = CONN_LEFT;
     if (!conn->is_advancing) rb_free(conn);
-    if (behind.n > 0) to_ops->on_data(to, kept.p + (behind.p - kept.p), behind.n);
+    if (kept) to_ops->on_data(to, kept->bytes.p + kept->at, kept->bytes.n - kept->at);
     if (to->has_ended && to->state == RB_STREAM_OPEN)
         to_ops->on_end(to); /* we were told, the new owner not yet */
-    rb_buf_fini(&kept);
+    kept_free(kept);
     return true;
 }

@@ -101,13 +101,12 @@ void rb_http_end(struct rb_http *http);
 
 struct rb_request {
     struct rb_http *http;
-    struct rb_arena arena; /* freed with the request, after its answer */
-    struct rb_http1_head head;
+    struct rb_arena arena;     /* freed with the request, after its answer */
+    struct rb_http1_head head; /* its slices: the request's own memory, until rb_request_forget_head */
     struct rb_url url;
-    rb_str body;                        /* the request's own memory */
-    rb_str params[RB_ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
-    uint64_t received_ms;               /* loop time of the complete head */
-    void *arg;                          /* the handler's */
+    rb_str body;          /* the request's own memory */
+    uint64_t received_ms; /* loop time of the complete head */
+    void *arg;            /* the handler's */
 };
 
 struct rb_loop *rb_request_loop(const struct rb_request *request);
@@ -121,6 +120,13 @@ bool rb_request_query(struct rb_request *request, const char *name, rb_str *out_
 /* Whether Accept allows this media type: the most specific of the ranges that match it (exactly, "type/",
  * any) decides, and q=0 excludes. No Accept header allows all. Parameters other than q are not looked at. */
 bool rb_request_accepts(const struct rb_request *request, const char *media_type);
+
+/* For who answers much later: frees what the client sent as the head, usually more than all the rest of the
+ * request. Headers, parameters, the target and its parts, method_text and upgrade are NONE from then on
+ * (slices of them must not be used any more), which holds for what looks at them as well: rb_request_query,
+ * rb_request_accepts, rb_cors_add, rb_socket_accept, conditions and ranges of files. What an answer needs
+ * stays, and so does what is in the arena. From on_head on; such a request cannot be moved. Twice is fine. */
+void rb_request_forget_head(struct rb_request *request);
 
 /* The body, to be changed in place by who handles the request. NULL when it is empty. */
 char *rb_request_body_mut(struct rb_request *request);

@@ -37,11 +37,15 @@ struct rb_http {
     unsigned refused_count; /* connections over the limit that are still being told so */
     unsigned request_count; /* not yet answered */
     bool is_draining;
-    bool is_over;          /* nothing may come any more */
-    struct request *spare; /* the next head is read into this one */
-    struct rb_buf head;    /* of the answer being written */
-    uint64_t date_s;       /* what second `date` is of */
+    bool is_over;              /* nothing may come any more */
+    struct rb_buf answer_head; /* being written */
+    struct conn *fresh_of;     /* whose input lies where it came in, during its on_data */
+    char *fresh;               /* what is unread of it */
+    size_t fresh_n;
+    uint64_t date_s; /* what second `date` is of */
     char date[32];
+    struct rb_http1_head head; /* the next one is read into this */
+    struct rb_http1_header head_room[RB_HTTP1_HEADERS_MAX];
 };
 
 rb_str http_date(struct rb_http *http);
@@ -52,9 +56,16 @@ void http_shut_out(struct rb_http *http, int take_fd);
 
 /* ---- request.c ---- */
 
+/* What is known from the bytes of a head, and behind the headers the bytes themselves. */
+struct head_memory {
+    rb_str params[RB_ROUTE_PARAMS_MAX]; /* decoded, in the order of the pattern */
+    struct rb_http1_header headers[];
+};
+
 struct request {
-    struct rb_request pub; /* first */
-    struct conn *conn;     /* NULL when its connection is gone */
+    struct rb_request pub;           /* first */
+    struct head_memory *head_memory; /* NULL: forgotten */
+    struct conn *conn;               /* NULL when its connection is gone */
     const struct route *route;
     struct rb_buf body;
     struct rb_buf lines; /* headers added to the answer, as they will be sent */
@@ -71,8 +82,9 @@ static inline struct request *request_of(struct rb_request *pub)
     return RB_OUTER(pub, struct request, pub);
 }
 
-struct request *request_spare(struct rb_http *http);
-/* The spare one becomes a request: its head was read from head_bytes, which is copied. */
+_Static_assert(sizeof(struct request) <= 320, "those that wait are many");
+
+/* From the head that was read from head_bytes, which is copied. */
 struct request *request_begin(struct conn *conn, rb_str head_bytes);
 /* As it was made, but for the bytes that came: head and body. */
 void request_renew(struct request *request);
@@ -138,6 +150,13 @@ enum conn_state {
 
 enum conn_deadline { DEADLINE_NONE, DEADLINE_IDLE, DEADLINE_HEAD, DEADLINE_BODY };
 
+/* Input that waits; from `at` on it is unread. */
+struct kept {
+    struct rb_buf bytes;
+    size_t at;
+};
+void kept_free(struct kept *kept); /* NULL is fine */
+
 struct conn {
     struct rb_stream stream;
     struct rb_timer timer;
@@ -145,27 +164,30 @@ struct conn {
     struct rb_list node; /* in http->conns */
     struct rb_http *http;
     struct request *request; /* from CONN_ADMITTING to its answer; in CONN_MOVING */
-    struct rb_http *moves_to;
-    struct rb_buf kept; /* input that waits; from kept_at on it is unread */
-    size_t kept_at;
-    char *fresh; /* or input where it came in, during on_data; then nothing is kept */
-    size_t fresh_n;
-    size_t scanned; /* of the head */
-    struct rb_http1_body body;
+    struct kept *kept;       /* NULL: nothing, or it is in http->fresh */
+    union {
+        size_t scanned;            /* CONN_HEAD: of the head */
+        struct rb_http1_body body; /* CONN_ADMITTING to CONN_SKIPPING */
+        struct rb_http *moves_to;  /* CONN_MOVING */
+    };
     uint32_t body_step_bytes; /* since the deadline was set */
     uint8_t state;            /* enum conn_state */
     uint8_t deadline;         /* enum conn_deadline: what the timer stands for */
-    bool is_advancing;
-    bool is_sending_file; /* or was when we looked last */
-    bool wants_room;      /* requests wait until earlier answers have gone out */
-    bool must_close;      /* after the answer */
-    uint8_t refused_for;  /* rb_err; RB_OK: it was let in */
+    uint8_t refused_for;      /* rb_err; RB_OK: it was let in */
+    bool is_advancing : 1;
+    bool is_sending_file : 1; /* or was when we looked last */
+    bool wants_room : 1;      /* requests wait until earlier answers have gone out */
+    bool must_close : 1;      /* after the answer */
 };
+
+_Static_assert(sizeof(struct conn) <= 184, "those that wait are many");
 
 void conn_open(struct rb_http *http, int take_fd, rb_err refused_for);
 /* A connection that comes from another loop with a request, to be admitted, and what is unread behind it. */
-void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request,
-                    struct rb_buf take_unread, rb_err refused_for);
+void conn_open_with(struct rb_http *http, int take_fd, struct request *take_request, struct kept *take_unread,
+                    rb_err refused_for);
+/* A new head is due. */
+void conn_await_head(struct conn *conn);
 bool conn_is_between_requests(const struct conn *conn); /* or will be without anybody's doing */
 rb_str conn_unread(const struct conn *conn);
 /* Takes what is unread out of the scratch memory, before that is used by others. */

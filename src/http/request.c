@@ -4,46 +4,50 @@
 
 #include <string.h>
 
-struct request *request_spare(struct rb_http *http)
+/* The same slice of `to` as this is of `from`. */
+static rb_str rebased(rb_str slice, rb_str from, rb_str to)
 {
-    if (!http->spare) http->spare = rb_new(struct request);
-    return http->spare;
+    return slice.p ? (rb_str){to.p + (slice.p - from.p), slice.n} : RB_STR_NONE;
 }
 
-/* A slice of `from` becomes the same slice of `to`. */
-static void rebase(rb_str *slice, rb_str from, rb_str to)
+/* One piece, no larger than this head needs. */
+static void remember_head(struct request *request, const struct rb_http1_head *read, rb_str bytes)
 {
-    if (slice->p) slice->p = to.p + (slice->p - from.p);
+    struct rb_http1_head *head = &request->pub.head;
+    size_t fixed = sizeof(struct head_memory) + read->header_count * sizeof *read->headers;
+    struct head_memory *memory = rb_alloc(fixed + bytes.n);
+    char *copy = (char *)memory + fixed;
+    rb_str own = {copy, bytes.n};
+    memcpy(copy, bytes.p, bytes.n);
+    request->head_memory = memory;
+    *head = *read;
+    head->method_text = rebased(read->method_text, bytes, own);
+    head->target = rebased(read->target, bytes, own);
+    head->upgrade = rebased(read->upgrade, bytes, own);
+    head->headers = memory->headers;
+    for (unsigned i = 0; i < read->header_count; i++) {
+        head->headers[i].name = rebased(read->headers[i].name, bytes, own);
+        head->headers[i].value = rebased(read->headers[i].value, bytes, own);
+    }
 }
 
 struct request *request_begin(struct conn *conn, rb_str head_bytes)
 {
     struct rb_http *http = conn->http;
-    struct request *request = http->spare;
-    struct rb_request *pub = &request->pub;
-    http->spare = NULL;
+    struct request *request = rb_new(struct request);
     http->request_count++;
     request->conn = conn;
-    pub->http = http;
-    pub->received_ms = rb_loop_now_ms(http->loop);
-    rb_str own = rb_arena_copy(&pub->arena, head_bytes);
-    rebase(&pub->head.method_text, head_bytes, own);
-    rebase(&pub->head.target, head_bytes, own);
-    rebase(&pub->head.upgrade, head_bytes, own);
-    for (unsigned i = 0; i < pub->head.header_count; i++) {
-        rebase(&pub->head.headers[i].name, head_bytes, own);
-        rebase(&pub->head.headers[i].value, head_bytes, own);
-    }
+    request->pub.http = http;
+    request->pub.received_ms = rb_loop_now_ms(http->loop);
+    remember_head(request, &http->head, head_bytes);
     return request;
 }
 
-/* The head, two thousand bytes, needs no clearing: reading the next one does. */
 void request_renew(struct request *request)
 {
     struct rb_request *pub = &request->pub;
     pub->url = (struct rb_url){0};
     pub->body = RB_STR_NONE;
-    memset(pub->params, 0, sizeof pub->params);
     pub->arg = NULL;
     rb_buf_fini(&request->lines);
     rb_loop_forget_task(&request->gone);
@@ -55,16 +59,13 @@ void request_renew(struct request *request)
 
 void request_free(struct request *request)
 {
-    struct rb_http *http = request->pub.http;
-    request_renew(request);
+    request->pub.http->request_count--;
+    rb_loop_forget_task(&request->gone);
     rb_arena_fini(&request->pub.arena);
+    rb_buf_fini(&request->lines);
     rb_buf_fini(&request->body);
-    request->is_complete = request->is_ending = false;
-    http->request_count--;
-    if (http->spare)
-        rb_free(request);
-    else
-        http->spare = request;
+    rb_free(request->head_memory);
+    rb_free(request);
 }
 
 /* ---- for handlers ---- */
@@ -81,6 +82,18 @@ struct rb_loop *rb_request_loop(const struct rb_request *request)
     return request->http->loop;
 }
 
+void rb_request_forget_head(struct rb_request *pub)
+{
+    struct request *request = request_of(pub);
+    struct rb_http1_head *head = &pub->head;
+    rb_free(request->head_memory);
+    request->head_memory = NULL;
+    head->method_text = head->target = head->upgrade = RB_STR_NONE;
+    head->headers = NULL;
+    head->header_count = 0;
+    pub->url = (struct rb_url){0};
+}
+
 char *rb_request_body_mut(struct rb_request *request)
 {
     return request->body.n > 0 ? request_of(request)->body.p : NULL;
@@ -89,8 +102,9 @@ char *rb_request_body_mut(struct rb_request *request)
 rb_str rb_request_param(const struct rb_request *pub, const char *name)
 {
     const struct request *request = RB_OUTER(pub, const struct request, pub);
-    for (unsigned i = 0; request->route && i < request->route->name_count; i++)
-        if (rb_str_is(request->route->names[i], name)) return pub->params[i];
+    if (!request->route || !request->head_memory) return RB_STR_NONE;
+    for (unsigned i = 0; i < request->route->name_count; i++)
+        if (rb_str_is(request->route->names[i], name)) return request->head_memory->params[i];
     return RB_STR_NONE;
 }
 

@@ -18,6 +18,7 @@ struct rb_http *rb_http_new(struct rb_net *net, const struct rb_router *router,
     http->loop = rb_net_loop(net);
     http->router = router;
     http->limits = *limits;
+    http->head.headers = http->head_room;
     rb_list_init(&http->conns);
     return http;
 }
@@ -27,8 +28,7 @@ void rb_http_free(struct rb_http *http)
     if (!http) return;
     RB_CHECK(rb_list_is_empty(&http->conns));
     RB_CHECK(http->request_count == 0);
-    rb_free(http->spare);
-    rb_buf_fini(&http->head);
+    rb_buf_fini(&http->answer_head);
     rb_free(http);
 }
 

@@ -13,7 +13,6 @@ static void begin_request(struct conn *conn, size_t head_bytes)
 {
     conn->request = request_begin(conn, rb_str_sub(conn_unread(conn), 0, head_bytes));
     conn->state = CONN_ADMITTING;
-    conn->scanned = 0;
     conn->deadline = DEADLINE_NONE;
     conn_consume(conn, head_bytes);
 }
@@ -25,8 +24,7 @@ static bool read_head(struct conn *conn)
     rb_err err;
     if (!conn_has_room(conn, QUEUED_MAX)) return false; /* earlier answers come first */
     if (conn_unread(conn).n > 0) {
-        struct request *spare = request_spare(http);
-        switch (rb_http1_request(&spare->pub.head, conn_unread(conn), &conn->scanned, &http->limits.head,
+        switch (rb_http1_request(&http->head, conn_unread(conn), &conn->scanned, &http->limits.head,
                                  &consumed, &err)) {
         case RB_HTTP1_MORE: break;
         case RB_HTTP1_DONE: begin_request(conn, consumed); return true;
@@ -111,10 +109,13 @@ static bool skip_body(struct conn *conn)
     size_t consumed = 0;
     rb_str data;
     rb_err err;
-    if (rb_http1_body_feed(&conn->body, conn_unread(conn), &consumed, &data, &err) == RB_HTTP1_DONE)
-        conn->state = CONN_HEAD;
+    bool is_over =
+        rb_http1_body_feed(&conn->body, conn_unread(conn), &consumed, &data, &err) == RB_HTTP1_DONE;
     conn_consume(conn, consumed);
-    if (conn->state == CONN_HEAD) return true;
+    if (is_over) {
+        conn_await_head(conn);
+        return true;
+    }
     if (conn->stream.has_ended) conn_shut(conn, RB_CLIENT_CLOSED);
     return false;
 }
@@ -171,9 +172,11 @@ void request_finish(struct request *request)
     request_free(request);
     if (!conn) return;
     conn->request = NULL;
-    if (keep_alive)
-        conn->state = skips_body ? CONN_SKIPPING : CONN_HEAD;
-    else
+    if (!keep_alive)
         conn_shut(conn, RB_OK);
+    else if (skips_body)
+        conn->state = CONN_SKIPPING;
+    else
+        conn_await_head(conn);
     conn_resume_soon(conn);
 }

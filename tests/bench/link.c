@@ -99,7 +99,8 @@ static enum link_step read_body(struct link *link, const struct rb_http1_head *h
 static enum link_step take_answer(struct link *link, struct link_answer *out)
 {
     static const struct rb_http1_limits limits = {.head_max = 16384};
-    struct rb_http1_head head;
+    struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+    struct rb_http1_head head = {.headers = room};
     size_t scanned = 0, head_bytes;
     rb_err err;
     switch (rb_http1_answer(&head, rb_buf_str(&link->input), &scanned, false, &limits, &head_bytes, &err)) {

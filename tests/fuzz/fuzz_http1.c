@@ -32,6 +32,7 @@ static bool feed_head(struct rb_buf *out, unsigned options, rb_str seen, size_t 
     static const struct rb_http1_limits wide = {65536, 8192}, narrow = {64, 8};
     const struct rb_http1_limits *limits = options & NARROW ? &narrow : &wide;
     struct rb_http1_head *head = rb_new(struct rb_http1_head);
+    head->headers = rb_new_array(struct rb_http1_header, RB_HTTP1_HEADERS_MAX);
     char *copy = rb_alloc(seen.n);
     if (seen.n) memcpy(copy, seen.p, seen.n);
     rb_str input = {copy, seen.n};
@@ -48,6 +49,7 @@ static bool feed_head(struct rb_buf *out, unsigned options, rb_str seen, size_t 
     *out_has_failed = step == RB_HTTP1_FAILED;
     if (*out_has_failed) rb_buf_add_text(out, rb_reason_name(err));
     rb_free(copy);
+    rb_free(head->headers);
     rb_free(head);
     return step == RB_HTTP1_DONE;
 }

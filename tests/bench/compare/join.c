@@ -36,7 +36,8 @@ static bool read_upgrade(struct crowd *crowd, struct member *member)
     static const struct rb_http1_limits limits = {.head_max = 4096};
     char bytes[8192], accept[RB_WS_ACCEPT_BYTES + 1];
     size_t n = 0, scanned = 0, used;
-    struct rb_http1_head head;
+    struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+    struct rb_http1_head head = {.headers = room};
     rb_err err;
     enum rb_http1_step step = RB_HTTP1_MORE;
     while (step == RB_HTTP1_MORE && n < sizeof bytes) {

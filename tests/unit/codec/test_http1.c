@@ -40,6 +40,7 @@ static bool feed(struct rb_buf *out, enum kind kind, rb_str input, size_t n, siz
                  const struct rb_http1_limits *limits)
 {
     struct rb_http1_head *head = rb_new(struct rb_http1_head);
+    head->headers = rb_new_array(struct rb_http1_header, RB_HTTP1_HEADERS_MAX);
     char *copy = malloc(n ? n : 1);
     size_t consumed = 0;
     rb_err err = RB_OK;
@@ -56,6 +57,7 @@ static bool feed(struct rb_buf *out, enum kind kind, rb_str input, size_t n, siz
     case RB_HTTP1_FAILED: rb_buf_add_text(out, rb_reason_name(err)); break;
     }
     free(copy);
+    rb_free(head->headers);
     rb_free(head);
     return step != RB_HTTP1_MORE;
 }
@@ -360,7 +362,8 @@ static void names_methods(void **state)
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"};
     for (unsigned i = 0; i < RB_COUNT(names); i++) {
         struct rb_buf text = {0};
-        struct rb_http1_head head;
+        struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+        struct rb_http1_head head = {.headers = room};
         size_t scanned = 0, consumed;
         rb_err err;
         rb_buf_add_fmt(&text, "%s / HTTP/1.0\r\n\r\n", names[i]);
@@ -374,7 +377,8 @@ static void names_methods(void **state)
 static void finds_headers(void **state)
 {
     (void)state;
-    struct rb_http1_head head;
+    struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+    struct rb_http1_head head = {.headers = room};
     size_t scanned = 0, consumed;
     rb_err err;
     rb_str text = RB_STR(GET "Accept: a, b;q=1\r\naccept: ,c ,\r\nX-Empty:\r\n\r\n");
@@ -395,7 +399,8 @@ static void knows_every_byte(void **state)
     for (unsigned byte = 0; byte < 256; byte++) {
         for (size_t at = 0; at < 17; at++) {
             char text[] = "GET / HTTP/1.0\r\nX: ................\xff.\r\n\r\n";
-            struct rb_http1_head head;
+            struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+            struct rb_http1_head head = {.headers = room};
             size_t scanned = 0, consumed;
             rb_err err;
             text[19 + at] = (char)byte;

@@ -60,7 +60,8 @@ static void is_read_by_us(void **state)
 {
     (void)state;
     const struct rb_http1_limits limits = {.head_max = 1000};
-    struct rb_http1_head head;
+    struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+    struct rb_http1_head head = {.headers = room};
     size_t scanned = 0, consumed;
     rb_err err;
     for (int status = 100; status <= 599; status++) {

@@ -196,7 +196,6 @@ static inline void publish_number(int loop, const char *topic, unsigned number)
 struct stream {
     int fd;
     struct answer answer;
-    struct rb_http1_head head;
     struct rb_http1_body body;
     size_t at; /* in the answer's bytes: not yet decoded */
     struct rb_buf text, block;
@@ -206,16 +205,18 @@ static inline struct stream stream_open(int loop, const char *target, const char
 {
     struct stream stream = {.fd = client_open(loop)};
     struct rb_http1_limits limits = {16384, 8192};
+    struct rb_http1_header room[RB_HTTP1_HEADERS_MAX];
+    struct rb_http1_head head = {.headers = room};
     size_t scanned = 0;
     rb_err err;
     char lines[500];
     snprintf(lines, sizeof lines, "Accept: text/event-stream\r\n%s", more);
     send_request(stream.fd, "GET", target, token, lines, NULL);
     read_head(&stream.answer, stream.fd);
-    assert_int_equal(rb_http1_answer(&stream.head, rb_buf_str(&stream.answer.bytes), &scanned, false, &limits,
+    assert_int_equal(rb_http1_answer(&head, rb_buf_str(&stream.answer.bytes), &scanned, false, &limits,
                                      &stream.at, &err),
                      RB_HTTP1_DONE);
-    rb_http1_body_init(&stream.body, &stream.head);
+    rb_http1_body_init(&stream.body, &head);
     return stream;
 }
 
