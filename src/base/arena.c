@@ -19,7 +19,9 @@ struct rb_arena_end {
     const void *arg;
 };
 
-enum { BLOCK_BYTES = 992 }; /* with its head a block is small enough for malloc to have it at hand */
+/* Most requests need little, and those that wait are many; with its head a block is small enough for malloc
+ * to have it at hand. */
+enum { FIRST_BLOCK_BYTES = 480, BLOCK_BYTES = 992 };
 
 void rb_arena_at_end(struct rb_arena *arena, void (*at_end)(const void *arg), const void *arg)
 {
@@ -43,7 +45,7 @@ void *rb_arena_alloc(struct rb_arena *arena, size_t bytes)
     size_t rounded = (bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     struct rb_arena_block *block = arena->blocks;
     if (!block || block->cap - block->used < rounded) {
-        size_t cap = rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES;
+        size_t usual = block ? BLOCK_BYTES : FIRST_BLOCK_BYTES, cap = rounded > usual ? rounded : usual;
         block = rb_alloc(sizeof *block + cap);
         block->cap = cap;
         block->next = arena->blocks;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -19,16 +20,30 @@ static void ask_kernel(char *p, size_t n)
     }
 }
 
-/* Ids are drawn in small pieces, and often: they are cut from a larger one. What was given out is wiped. */
+/* Ids are drawn in small pieces, and often: they are cut from a larger one. What was given out is wiped, and
+ * a child does not go on with what its parent has left. */
+static _Thread_local char stock[STOCK];
+static _Thread_local size_t left;
+
+static void forget_stock(void)
+{
+    left = 0;
+}
+
+static void watch_forks(void)
+{
+    RB_CHECK(pthread_atfork(NULL, NULL, forget_stock) == 0);
+}
+
 void rb_random_bytes(void *out, size_t n)
 {
-    static _Thread_local char stock[STOCK];
-    static _Thread_local size_t left;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (n > SMALL) {
         ask_kernel(out, n);
         return;
     }
     if (left < n) {
+        pthread_once(&once, watch_forks);
         ask_kernel(stock, STOCK);
         left = STOCK;
     }

@@ -1,6 +1,5 @@
-/* Random bytes for secrets and ids, from the kernel (getrandom). Any thread; never fails, aborts instead.
- * Small pieces are cut from a stock of the thread's; a child that goes on after fork without exec must not
- * draw. */
+/* Random bytes for secrets and ids, from the kernel (getrandom). Any thread, also in a child after fork;
+ * never fails, aborts instead. */
 #ifndef RB_BASE_RANDOM_H
 #define RB_BASE_RANDOM_H
 

@@ -3,6 +3,8 @@
 #include "base/random.h"
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
 
@@ -47,11 +49,35 @@ static void test_bytes(void **state)
     assert_true(rb_random_u64() != rb_random_u64());
 }
 
+/* Each child draws its own. */
+static void test_fork(void **state)
+{
+    (void)state;
+    uint64_t values[3];
+    int pipes[2];
+    rb_random_u64();
+    assert_int_equal(pipe(pipes), 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            uint64_t value = rb_random_u64();
+            _exit(write(pipes[1], &value, sizeof value) == sizeof value ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(read(pipes[0], &values[i], sizeof values[i]), sizeof values[i]);
+    }
+    values[2] = rb_random_u64();
+    assert_true(values[0] != values[1] && values[1] != values[2] && values[0] != values[2]);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_uses_its_alphabet),
+        cmocka_unit_test(test_fork),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
