@@ -19,7 +19,7 @@ bool rb_cli_parse(const char *command, const struct rb_cli_flag *flags, unsigned
         if (rb_str_is(name, "--help")) {
             printf("usage: ringback %s%s\n\n", command, count ? " [flags]" : "");
             for (unsigned k = 0; k < count; k++)
-                printf("  %-9s %-12s %s\n", flags[k].name, flags[k].value ? flags[k].value : "",
+                printf("  %-17s %-9s %s\n", flags[k].name, flags[k].value ? flags[k].value : "",
                        flags[k].help);
             *out_helped = true;
             return true;
@@ -102,7 +102,8 @@ static const struct command {
     const char *help;                  /* NULL: not for people */
     int (*run)(int argc, char **argv); /* argv[0] is the command */
 } commands[] = {
-    {"dev", "try it: loopback only, demo project, tokens printed", rb_dev_main},
+    {"dev", "try it: loopback only, demo project, tokens printed (--conformance: for protocol suites)",
+     rb_dev_main},
     {"serve", "run it with a configuration file", rb_serve_main},
     {"check", "say what is wrong with a configuration file", rb_check_main},
     {"token", "create, list or revoke tokens", rb_token_main},

@@ -53,8 +53,8 @@ static rb_err parse_and_read(struct rb_config *config, struct rb_arena *scratch,
     if (err) return err;
     struct rb_config_reader reader = {.config = config, .scratch = scratch, .report = report};
     rb_config_read(&reader, root);
-    rb_config_check(&reader);
     settle_retention(config);
+    rb_config_check(&reader);
     return report->errors ? RB_BAD_CONFIG : RB_OK;
 }
 

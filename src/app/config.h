@@ -90,12 +90,16 @@ enum rb_config_room_results { RB_CONFIG_ROOM_RESULTS_STARTER, RB_CONFIG_ROOM_RES
 struct rb_config_room {
     rb_str join, leave; /* names of events */
     rb_str topic;       /* with {name} of fields of the join argument */
-    rb_str key, tenant_field;
+    rb_str key;
+    rb_str tenant_field; /* empty: not looked at */
     enum rb_config_room_tenant tenant;
+    struct rb_config_strings publish; /* names of events */
     struct rb_config_strings kinds;
     enum rb_config_room_results results;
     uint64_t keep_ms;
 };
+
+enum rb_config_recovery { RB_CONFIG_RECOVERY_OFF, RB_CONFIG_RECOVERY_ASKED, RB_CONFIG_RECOVERY_ALWAYS };
 
 enum rb_config_sync_job { RB_CONFIG_SYNC_JOB_CONTINUE, RB_CONFIG_SYNC_JOB_CANCEL };
 
@@ -141,7 +145,12 @@ struct rb_config {
     struct {
         bool is_enabled;
         rb_str path; /* begins and ends with '/' */
+        bool has_v3, has_polling;
         uint64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms, payload_bytes_max;
+        uint64_t upgrade_timeout_ms, close_timeout_ms;
+        enum rb_config_recovery recovery;
+        uint64_t recovery_window_ms;
+        bool has_cors_credentials;
         struct rb_config_strings namespaces;
         struct rb_config_rooms {
             const struct rb_config_room *items;

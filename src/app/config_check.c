@@ -212,24 +212,81 @@ static void check_kind(struct rb_config_reader *r, const struct rb_config_room *
     rb_buf_fini(&result_keep);
 }
 
+/* Joins, leaves, then what members publish; NULL behind the last. */
+static const rb_str *event_at(const struct rb_config_room *room, size_t i)
+{
+    if (i < 2) return i == 0 ? &room->join : &room->leave;
+    return i - 2 < room->publish.count ? &room->publish.items[i - 2] : NULL;
+}
+
 static void check_event(struct rb_config_reader *r, const struct rb_config_room *room, const rb_str *event)
 {
     for (const struct rb_config_room *other = r->config->socketio.rooms.items; other <= room; other++) {
-        const rb_str *events[] = {&other->join, &other->leave};
-        for (size_t i = 0; i < 2 && events[i] != event; i++) {
-            if (events[i]->n == 0 || !rb_str_eq(*events[i], *event)) continue;
+        const rb_str *earlier;
+        for (size_t i = 0; (earlier = event_at(other, i)) != NULL && earlier != event; i++) {
+            if (earlier->n == 0 || !rb_str_eq(*earlier, *event)) continue;
             rb_reader_error(r, event,
                             FMT("'%.*s' has a meaning already (line %u); each event has one",
-                                RB_STR_FMT(clean(r, *event)), rb_reader_line(r, events[i])));
+                                RB_STR_FMT(clean(r, *event)), rb_reader_line(r, earlier)));
             return;
         }
     }
 }
 
+/* How a rule's pattern and the topics of a room lie to each other. */
+enum overlap { OVERLAP_NONE, OVERLAP_SOME, OVERLAP_ALL };
+
+static enum overlap overlap_of(rb_str pattern, rb_str topic)
+{
+    enum overlap overlap = OVERLAP_ALL;
+    rb_str want, have;
+    while (rb_str_split(&pattern, '/', &want)) {
+        if (rb_str_is(want, "**")) return overlap;
+        if (!rb_str_split(&topic, '/', &have)) return OVERLAP_NONE;
+        if (rb_str_is(want, "*") || rb_str_eq(want, have)) continue;
+        if (have.p[0] != '{') return OVERLAP_NONE;
+        overlap = OVERLAP_SOME;
+    }
+    return topic.p ? OVERLAP_NONE : overlap;
+}
+
+static void check_keep(struct rb_config_reader *r, const struct rb_config_room *room, const void *field,
+                       rb_str name, uint64_t keep_count, uint64_t keep_age_ms)
+{
+    uint64_t window_ms = r->config->socketio.recovery_window_ms;
+    if (keep_count > 0 && keep_age_ms >= window_ms) return;
+    struct rb_buf window = {0}, age = {0};
+    rb_value_add_duration(&window, window_ms);
+    rb_value_add_duration(&age, keep_count > 0 ? keep_age_ms : 0);
+    rb_reader_warning(
+        r, field,
+        FMT("clients can be recovered for %s (socketio.recovery_window), but events of '%.*s' are kept "
+            "for %s only; raise %.*s, or lower the window",
+            rb_buf_text(&window), RB_STR_FMT(clean(r, room->topic)), rb_buf_text(&age), RB_STR_FMT(name)));
+    rb_buf_fini(&window);
+    rb_buf_fini(&age);
+}
+
+/* Who was interrupted can only be given what is kept. Rooms with kinds have a rule of their own (setup.c). */
+static void check_room_keeps(struct rb_config_reader *r, const struct rb_config_room *room)
+{
+    const struct rb_config *config = r->config;
+    if (config->socketio.recovery == RB_CONFIG_RECOVERY_OFF || room->kinds.count > 0) return;
+    for (size_t i = 0; i < config->topics.rules.count; i++) {
+        const struct rb_config_rule *rule = &config->topics.rules.items[i];
+        enum overlap overlap = overlap_of(rule->pattern, room->topic);
+        if (overlap != OVERLAP_NONE)
+            check_keep(r, room, rule, RB_STR("what the rule keeps"), rule->keep_count, rule->keep_age_ms);
+        if (overlap == OVERLAP_ALL) return;
+    }
+    check_keep(r, room, &config->topics.keep_age_ms, RB_STR("topics.keep_age"), 1,
+               config->topics.keep_age_ms);
+}
+
 static void check_room(struct rb_config_reader *r, const struct rb_config_room *room)
 {
-    check_event(r, room, &room->join);
-    check_event(r, room, &room->leave);
+    const rb_str *event;
+    for (size_t i = 0; (event = event_at(room, i)) != NULL; i++) check_event(r, room, event);
     if (room->topic.n && !rb_template_has(room->topic, room->key))
         rb_reader_error(r, &room->key,
                         FMT("'%.*s' is not a field of the topic '%.*s'; name one that stands there in braces",
@@ -265,5 +322,8 @@ void rb_config_check(struct rb_config_reader *r)
     check_paths(r);
     for (size_t i = 0; i < config->jobs.count; i++) check_job(r, &config->jobs.items[i]);
     for (size_t i = 0; i < config->socketio.rooms.count; i++) check_room(r, &config->socketio.rooms.items[i]);
-    if (r->report->errors == 0) check_numbers(r);
+    if (r->report->errors > 0) return;
+    check_numbers(r);
+    for (size_t i = 0; i < config->socketio.rooms.count; i++)
+        check_room_keeps(r, &config->socketio.rooms.items[i]);
 }

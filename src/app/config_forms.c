@@ -48,6 +48,11 @@ static bool is_field(rb_str s)
     return true;
 }
 
+static bool is_optional_field(rb_str s)
+{
+    return s.n == 0 || is_field(s);
+}
+
 static bool is_variable(rb_str s)
 {
     return is_field(s) && !rb_str_starts(s, RB_STR("RINGBACK_"));
@@ -205,6 +210,8 @@ const struct rb_option_form rb_form_name = {
     is_name, "a name of at most 64 letters, digits, '_' and '-' that begins with a "
              "letter or digit"};
 const struct rb_option_form rb_form_field = {is_field, "the name of a field: letters, digits and '_'"};
+const struct rb_option_form rb_form_optional_field = {
+    is_optional_field, "the name of a field: letters, digits and '_', or \"\" for none"};
 const struct rb_option_form rb_form_host = {
     is_host, "a host name in lower case without a port, such as acme.example.com"};
 const struct rb_option_form rb_form_origin = {

@@ -7,6 +7,7 @@
 extern const struct rb_option_form rb_form_text;  /* anything but nothing */
 extern const struct rb_option_form rb_form_name;  /* tenants, kinds of jobs: they occur in URLs and logs */
 extern const struct rb_option_form rb_form_field; /* names of JSON fields and of {placeholders} */
+extern const struct rb_option_form rb_form_optional_field; /* the same, or empty */
 extern const struct rb_option_form rb_form_host;
 extern const struct rb_option_form rb_form_origin;
 extern const struct rb_option_form rb_form_pattern;       /* of topics */

@@ -1,6 +1,9 @@
 /* `ringback dev`: everything to try it, nothing to configure. Listens on loopback only, has one tenant `demo`
  * with two tokens, and, unless a configuration is given, the demo project's kinds of jobs. Tokens and address
- * are also left in DIR/dev.env for shells. */
+ * are also left in DIR/dev.env for shells.
+ *
+ * With --conformance it is something else: the server that test suites of Engine.IO and Socket.IO expect,
+ * without tokens, tenants, jobs and rooms. */
 #include "app/cli.h"
 #include "app/demo.h"
 #include "app/dev_tokens.h"
@@ -14,12 +17,14 @@
 
 struct options {
     rb_str listen, data, config, log, clock_speed;
-    bool as_json, has_clock_control;
+    rb_str ping_interval, ping_timeout, connect_timeout; /* milliseconds */
+    bool as_json, has_clock_control, is_conformance;
 };
 
 static int refuse(const char *what, rb_str detail)
 {
-    fprintf(stderr, "ringback dev: %s%s%.*s\n", what, detail.n ? ": " : "", RB_STR_FMT(detail));
+    fprintf(stderr, "ringback dev: %s%s%.*s\n", what, detail.n ? ": " : "", (int)detail.n,
+            detail.n ? detail.p : "");
     return RB_EXIT_FAILED;
 }
 
@@ -74,8 +79,25 @@ static void add_demo_tenant(struct rb_config *config)
     config->tenants.count = count + 1;
 }
 
+/* The times are short, so that suites need not wait. */
+static bool make_conformance(const struct options *options, struct rb_config *out)
+{
+    static const rb_str namespaces[] = {{"/", 1}, {"/custom", 7}};
+    enum { MS_MAX = 3600000 };
+    rb_config_defaults(out);
+    out->socketio.namespaces = (struct rb_config_strings){namespaces, RB_COUNT(namespaces)};
+    out->socketio.recovery = RB_CONFIG_RECOVERY_OFF;
+    out->socketio.has_v3 = true;
+    bool is_fit = rb_str_u64(options->ping_interval, MS_MAX, &out->socketio.ping_interval_ms) &&
+                  rb_str_u64(options->ping_timeout, MS_MAX, &out->socketio.ping_timeout_ms) &&
+                  rb_str_u64(options->connect_timeout, MS_MAX, &out->socketio.connect_timeout_ms);
+    if (!is_fit) rb_config_fini(out);
+    return is_fit;
+}
+
 /* ---- what is printed ---- */
 
+/* tokens: NULL where none are needed. */
 static void print_json(const char *url, const struct rb_dev_tokens *tokens, rb_str data)
 {
     struct rb_buf line = {0};
@@ -83,15 +105,25 @@ static void print_json(const char *url, const struct rb_dev_tokens *tokens, rb_s
     rb_json_begin_object(&out);
     rb_json_put_key(&out, "url");
     rb_json_put_text(&out, url);
-    rb_json_put_key(&out, "client_token");
-    rb_json_put_text(&out, tokens->client);
-    rb_json_put_key(&out, "backend_token");
-    rb_json_put_text(&out, tokens->backend);
+    if (tokens) {
+        rb_json_put_key(&out, "client_token");
+        rb_json_put_text(&out, tokens->client);
+        rb_json_put_key(&out, "backend_token");
+        rb_json_put_text(&out, tokens->backend);
+    }
     rb_json_put_key(&out, "data");
     rb_json_put_str(&out, data);
     rb_json_end_object(&out);
     printf("%s\n", rb_buf_text(&line));
     rb_buf_fini(&line);
+}
+
+static void print_conformance_banner(const char *url)
+{
+    printf("\n  Ringback is listening on %s  (this machine only; Ctrl-C stops it)\n\n"
+           "  For test suites of the protocols, without tokens: Engine.IO at /engine.io/, Socket.IO at "
+           "/socket.io/\n\n",
+           url);
 }
 
 static void print_banner(const char *url, const struct rb_dev_tokens *tokens, rb_str data, bool is_demo)
@@ -119,6 +151,18 @@ static void print_banner(const char *url, const struct rb_dev_tokens *tokens, rb
 
 /* ---- running ---- */
 
+static void print_start(const struct options *options, const char *url, const struct rb_dev_tokens *tokens,
+                        rb_str data)
+{
+    if (options->as_json)
+        print_json(url, options->is_conformance ? NULL : tokens, data);
+    else if (options->is_conformance)
+        print_conformance_banner(url);
+    else
+        print_banner(url, tokens, data, !options->config.p);
+    fflush(stdout);
+}
+
 static int run(const struct options *options, const struct rb_config *config)
 {
     struct rb_server *server;
@@ -126,6 +170,7 @@ static int run(const struct options *options, const struct rb_config *config)
     struct rb_dev_tokens tokens;
     struct rb_server_setup setup = {.config = config,
                                     .is_dev = true,
+                                    .is_conformance = options->is_conformance,
                                     .has_clock_control = options->has_clock_control};
     int status = RB_EXIT_FAILED;
     if (!rb_server_open(&setup, &server, &why)) {
@@ -137,16 +182,14 @@ static int run(const struct options *options, const struct rb_config *config)
     bool is_v6 = rb_str_find(config->listen.host, ':') >= 0;
     snprintf(url, sizeof url, "http://%s%.*s%s:%u", is_v6 ? "[" : "", RB_STR_FMT(config->listen.host),
              is_v6 ? "]" : "", rb_server_port(server));
-    if (!rb_dev_tokens_open(rb_server_store(server), config->data, url, &tokens, &why)) {
-        refuse("not started", rb_str_of(rb_buf_text(&why)));
-    } else {
-        if (options->as_json)
-            print_json(url, &tokens, config->data);
-        else
-            print_banner(url, &tokens, config->data, !options->config.p);
-        fflush(stdout);
+    bool has_tokens = options->is_conformance ||
+                      rb_dev_tokens_open(rb_server_store(server), config->data, url, &tokens, &why);
+    if (has_tokens) {
+        print_start(options, url, &tokens, config->data);
         rb_server_run(server);
         status = RB_EXIT_OK;
+    } else {
+        refuse("not started", rb_str_of(rb_buf_text(&why)));
     }
     rb_server_close(server);
     rb_buf_fini(&why);
@@ -166,7 +209,10 @@ int rb_dev_main(int argc, char **argv)
 {
     struct options options = {.listen = RB_STR("127.0.0.1:8080"),
                               .data = RB_STR("./ringback-data"),
-                              .log = RB_STR("warn")};
+                              .log = RB_STR("warn"),
+                              .ping_interval = RB_STR("300"),
+                              .ping_timeout = RB_STR("200"),
+                              .connect_timeout = RB_STR("1000")};
     bool helped;
     const struct rb_cli_flag flags[] = {
         {"--listen", "HOST:PORT", "a loopback address; default 127.0.0.1:8080, port 0: any free one",
@@ -177,6 +223,12 @@ int rb_dev_main(int argc, char **argv)
         {"--log", "LEVEL", "debug, info, warn (default), error", &options.log, NULL},
         {"--json", NULL, "print one JSON object with url and tokens instead of the banner", NULL,
          &options.as_json},
+        {"--conformance", NULL,
+         "tests: the server that test suites of Engine.IO and Socket.IO expect, without tokens", NULL,
+         &options.is_conformance},
+        {"--ping-interval", "MS", "with --conformance; default 300", &options.ping_interval, NULL},
+        {"--ping-timeout", "MS", "with --conformance; default 200", &options.ping_timeout, NULL},
+        {"--connect-timeout", "MS", "with --conformance; default 1000", &options.connect_timeout, NULL},
         {"--clock-speed", "FACTOR", "tests: time runs so many times faster", &options.clock_speed, NULL},
         {"--clock-control", NULL, "tests: POST /test/clock {\"advance_ms\":N} moves time ahead", NULL,
          &options.has_clock_control},
@@ -196,10 +248,14 @@ int rb_dev_main(int argc, char **argv)
     rb_log_setup(level, false);
 
     struct rb_config config;
-    if (!load_config(&options, &config)) return RB_EXIT_FAILED;
+    if (options.is_conformance && options.config.p)
+        return refuse("--conformance takes no configuration", options.config);
+    if (options.is_conformance && !make_conformance(&options, &config))
+        return refuse("--ping-interval, --ping-timeout and --connect-timeout take milliseconds", RB_STR_NONE);
+    if (!options.is_conformance && !load_config(&options, &config)) return RB_EXIT_FAILED;
     config.listen = listen;
     config.data = rb_arena_copy(&config.arena, options.data);
-    add_demo_tenant(&config);
+    if (!options.is_conformance) add_demo_tenant(&config);
     int status = run(&options, &config);
     rb_config_fini(&config);
     return status;

@@ -45,6 +45,8 @@ static const struct limit of_connection[] = {
     {"subscriptions", "connection.subscriptions_max", NULL, "refused", RB_TOO_MANY_SUBSCRIPTIONS},
     {"publications under way on a WebSocket", NULL, "256", "not read from until one is done", RB_OK},
     {"calls to it that wait for its reply", NULL, "256", "the next is refused", RB_TOO_MANY_REQUESTS},
+    {"steps from room to room since the last pong (Socket.IO recovery)", NULL, "4096", "cannot be recovered any more",
+     RB_OK},
     {"Socket.IO namespaces", NULL, "32", "refused", RB_OK},
     {"requests on one HTTP connection", NULL, "one at a time, 64 KiB wait", "not read from until answered", RB_OK},
     {"time for the headers (slow writer)", "http.header_timeout", NULL, "408, closed", RB_REQUEST_TIMEOUT},
@@ -89,6 +91,8 @@ static const struct limit of_process[] = {
      "some are kept back for files and workers, the rest bounds `limits.connections`; the start says how many, and the "
      "remedy (LimitNOFILE). If they run out all the same, accepting pauses, and what is open goes on", RB_OK},
     {"tokens that a loop remembers", NULL, "10,000 for 10 s", "the oldest is looked up again", RB_OK},
+    {"interrupted Socket.IO clients that a loop remembers", NULL, "100,000, 256 MiB, for `socketio.recovery_window`",
+     "the oldest cannot be recovered any more", RB_OK},
     {"threads that serve connections", "threads", NULL, "", RB_OK},
 };
 /* clang-format on */

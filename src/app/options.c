@@ -199,25 +199,45 @@ const struct rb_option rb_options[] = {
      "Files that each process of the job may have open.",
      .min = 16, .max = 1048576},
 
-    {"socketio", RB_OPTION_SECTION, .sentence = "The Socket.IO door (Engine.IO protocol v4)."},
+    {"socketio", RB_OPTION_SECTION, .sentence = "The Socket.IO door."},
     {"socketio.enabled", RB_OPTION_BOOL, ROOT(socketio.is_enabled), "true", "Whether it is open."},
     {"socketio.path", RB_OPTION_STRING, ROOT(socketio.path), "/socket.io/",
      "Where clients connect; also without the `/` at its end.", .form = &rb_form_prefix},
+    {"socketio.v3", RB_OPTION_BOOL, ROOT(socketio.has_v3), "false",
+     "Whether clients of Socket.IO 1 and 2 (Engine.IO protocol v3) may connect too."},
+    {"socketio.polling", RB_OPTION_BOOL, ROOT(socketio.has_polling), "true",
+     "Whether clients may connect by long-polling; otherwise by WebSocket only."},
     {"socketio.ping_interval", RB_OPTION_DURATION, ROOT(socketio.ping_interval_ms), "25s",
      "Time between pings; clients are told.", .min = 50, .max = HOURS(1)},
     {"socketio.ping_timeout", RB_OPTION_DURATION, ROOT(socketio.ping_timeout_ms), "20s",
      "How long the pong may take; clients are told.", .min = 50, .max = HOURS(1)},
     {"socketio.connect_timeout", RB_OPTION_DURATION, ROOT(socketio.connect_timeout_ms), "45s",
      "How long a new link may take to join a namespace.", .min = 100, .max = HOURS(1)},
+    {"socketio.upgrade_timeout", RB_OPTION_DURATION, ROOT(socketio.upgrade_timeout_ms), "10s",
+     "How long the change of a link from long-polling to WebSocket may take.", .min = 100, .max = HOURS(1)},
+    {"socketio.close_timeout", RB_OPTION_DURATION, ROOT(socketio.close_timeout_ms), "30s",
+     "How long the end of a link waits for a client on long-polling to fetch it.", .min = 100, .max = HOURS(1)},
     {"socketio.max_payload", RB_OPTION_BYTES, ROOT(socketio.payload_bytes_max), "1000000",
      "One message, or one polling request, from a client; clients are told.", .min = 256, .max = MIB(64)},
+    {"socketio.recovery", RB_OPTION_ENUM, ROOT(socketio.recovery), "asked",
+     "Connection state recovery: an interrupted client comes back under its id, into its rooms, and gets what it "
+     "missed. `asked`: for clients whose auth payload has `recovery: true`. `always`: for all; clients other than "
+     "socket.io-client for JavaScript then see an offset as an additional last argument of each event. `off`: for "
+     "none.",
+     .words = WORDS("off", "asked", "always")},
+    {"socketio.recovery_window", RB_OPTION_DURATION, ROOT(socketio.recovery_window_ms), "2m",
+     "How long an interrupted client can come back so; not longer than the topics of its rooms keep their events "
+     "(`topics`).",
+     .min = 100, .max = HOURS(1)},
+    {"socketio.cors_credentials", RB_OPTION_BOOL, ROOT(socketio.has_cors_credentials), "false",
+     "Whether pages from `origins` may send cookies with their requests (`withCredentials`)."},
     {"socketio.namespaces", RB_OPTION_STRINGS, ROOT(socketio.namespaces), "/",
      "The namespaces that clients may join.", .min = 1, .max = 1000, .form = &rb_form_namespace},
 
     {"socketio.rooms", RB_OPTION_ITEMS, ROOT(socketio.rooms), .max = 100,
      .item_bytes = sizeof(struct rb_config_room),
-     .sentence = "Rooms that clients join by an event, and in which the outcome of jobs is announced: a "
-                 "list, each with these options."},
+     .sentence = "Rooms that clients join by an event, to get what is published there, to publish themselves, and "
+                 "to hear of the outcome of jobs: a list, each with these options."},
     {"socketio.rooms.*.join", RB_OPTION_STRING, ROOM(join), NULL,
      "The event that joins; its one argument is an object.", .form = &rb_form_event, .is_required = true},
     {"socketio.rooms.*.leave", RB_OPTION_STRING, ROOM(leave), NULL,
@@ -225,22 +245,27 @@ const struct rb_option rb_options[] = {
      .form = &rb_form_event, .is_required = true},
     {"socketio.rooms.*.topic", RB_OPTION_STRING, ROOM(topic), NULL,
      "The topic behind the room. `{name}` becomes the field of that name in the argument of the join, and in "
-     "the parameters of a job; numbers and texts that read the same are the same.",
+     "the parameters of a job; numbers and texts that read the same are the same. What it keeps is said by "
+     "`topics`, unless the room has `kinds`: then events are durable and kept for a day at least.",
      .form = &rb_form_topic, .is_required = true},
     {"socketio.rooms.*.key", RB_OPTION_STRING, ROOM(key), "projectId",
      "The field that a bare value in the leave event stands for; one of those in `topic`.",
      .form = &rb_form_field},
     {"socketio.rooms.*.tenant_field", RB_OPTION_STRING, ROOM(tenant_field), "tenantId",
-     "The field of the join argument that names the tenant.", .form = &rb_form_field},
+     "The field of the join argument that names the tenant; `\"\"`: none does.", .form = &rb_form_optional_field},
     {"socketio.rooms.*.tenant", RB_OPTION_ENUM, ROOM(tenant), "host",
      "How the tenant that a join names is checked. `token`: it must be a host name (dots as "
      "underscores), or the name, of the tenant of the client's token. `host`: it may also be the host name that the "
      "client connected to, unless that is another tenant's. A join that fails this is refused.",
      .words = WORDS("host", "token")},
+    {"socketio.rooms.*.publish", RB_OPTION_STRINGS, ROOM(publish), NULL,
+     "Events that members may send to all of the room, themselves included. The first argument is what is "
+     "published; it names the room by the fields of `topic`, which may be left out by who is in one such room only.",
+     .max = 1000, .form = &rb_form_event},
     {"socketio.rooms.*.kinds", RB_OPTION_STRINGS, ROOM(kinds), NULL,
      "Kinds of jobs whose outcome is announced in the room, each as an event named like the kind with "
      "`{\"downloadId\": \"...\"}`.",
-     .min = 1, .max = 1000, .form = &rb_form_name, .is_required = true},
+     .max = 1000, .form = &rb_form_name},
     {"socketio.rooms.*.results", RB_OPTION_ENUM, ROOM(results), "starter",
      "Who in the room hears of an outcome, and may download it. `starter`: the client that started the job, or all "
      "if a back end's token did. `room`: all.",

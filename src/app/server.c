@@ -108,6 +108,7 @@ static void make_socketio(struct rb_server *server)
                                  .files = server->files,
                                  .auth = server->auth};
     rb_setup_socketio(server->setup.config, &server->arena, &setup);
+    setup.is_conformance = server->setup.is_conformance;
     server->socketio = rb_sio_door_new(&setup);
 }
 
@@ -198,6 +199,7 @@ static void open_servings(struct rb_server *server)
         struct serving *serving = &server->servings[i];
         serving->net = rb_net_new(serving->loop, &net_limits);
         serving->http = rb_http_new(serving->net, server->router, &http_limits);
+        rb_sio_set_http(server->socketio, i, serving->http);
         serving->listener =
             rb_listener_open(serving->loop, serving->listen_fd, rb_http_accept, serving->http);
         rb_listener_set_gate(serving->listener, rb_admission_is_open, server->admission);

@@ -13,7 +13,8 @@ struct rb_server;
 struct rb_server_setup {
     const struct rb_config *config; /* borrowed for the server's life */
     bool is_dev;                    /* echo WebSocket */
-    bool has_clock_control;         /* tests: POST /test/clock moves the test clock */
+    bool is_conformance;    /* tests: the Socket.IO door is the application that protocol suites expect */
+    bool has_clock_control; /* tests: POST /test/clock moves the test clock */
 };
 
 /* Opens the store, recovers jobs, binds the port. Failure: false with one readable sentence in `why`; nothing

@@ -82,6 +82,7 @@ struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struc
     for (size_t i = 0; i < config->socketio.rooms.count; i++) {
         /* Results are kept for who comes back, and for who was connected all the time but joins late. */
         const struct rb_config_room *room = &config->socketio.rooms.items[i];
+        if (room->kinds.count == 0) continue;
         uint64_t age_ms = room->keep_ms > DAY_MS ? room->keep_ms : DAY_MS;
         rules[count++] = (struct rb_topic_rule){room_pattern(arena, room->topic),
                                                 {ROOM_KEEP_COUNT, 1 << 20, age_ms, true}};
@@ -126,6 +127,8 @@ static const struct rb_sio_room *rooms_of(const struct rb_config *config, struct
             .key = room->key,
             .tenant_field = room->tenant_field.n ? room->tenant_field : RB_STR_NONE,
             .tenant_is_host = room->tenant == RB_CONFIG_ROOM_TENANT_HOST,
+            .publish = room->publish.items,
+            .publish_count = (unsigned)room->publish.count,
             .kinds = room->kinds.items,
             .kind_count = (unsigned)room->kinds.count,
             .to_whole_room = room->results == RB_CONFIG_ROOM_RESULTS_ROOM,
@@ -162,12 +165,30 @@ static const struct rb_sio_tenant *tenants_of(const struct rb_config *config, st
     return tenants;
 }
 
+static enum rb_sio_recovery recovery_of(const struct rb_config *config)
+{
+    switch (config->socketio.recovery) {
+    case RB_CONFIG_RECOVERY_OFF: return RB_SIO_RECOVERY_OFF;
+    case RB_CONFIG_RECOVERY_ASKED: return RB_SIO_RECOVERY_ASKED;
+    case RB_CONFIG_RECOVERY_ALWAYS: return RB_SIO_RECOVERY_ALWAYS;
+    }
+    RB_UNREACHABLE();
+}
+
 void rb_setup_socketio(const struct rb_config *config, struct rb_arena *arena, struct rb_sio_setup *out)
 {
     out->path = config->socketio.path;
     out->ping_interval_ms = (uint32_t)config->socketio.ping_interval_ms;
     out->ping_timeout_ms = (uint32_t)config->socketio.ping_timeout_ms;
     out->connect_timeout_ms = (uint32_t)config->socketio.connect_timeout_ms;
+    out->upgrade_timeout_ms = (uint32_t)config->socketio.upgrade_timeout_ms;
+    out->close_timeout_ms = (uint32_t)config->socketio.close_timeout_ms;
+    out->has_v3 = config->socketio.has_v3;
+    out->has_polling = config->socketio.has_polling;
+    out->recovery = recovery_of(config);
+    out->recovery_ms = config->socketio.recovery_window_ms;
+    out->subscriptions_max = (uint32_t)config->connection.subscriptions_max;
+    out->cors_credentials = config->socketio.has_cors_credentials;
     out->payload_bytes_max = (uint32_t)config->socketio.payload_bytes_max;
     out->namespaces = config->socketio.namespaces.items;
     out->namespace_count = (unsigned)config->socketio.namespaces.count;

@@ -10,8 +10,8 @@
 
 struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_arena *arena,
                                    unsigned *out_count);
-/* Jobs' topics, the topics of rooms, the configured rules, the defaults: in this order, the first that fits
- * counts. */
+/* Jobs' topics, the topics of rooms with kinds, the configured rules, the defaults: in this order, the first
+ * that fits counts. */
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count);
 /* Fills what the configuration knows of the door: all but loops, hub, files and auth. */

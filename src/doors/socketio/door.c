@@ -1,32 +1,39 @@
-/* The door as a whole: its encodings, its handshake request, its links. */
-#include "base/log.h"
+/* The door as a whole: its endpoints, its part of each loop, its namespaces. */
 #include "base/mem.h"
-#include "doors/socketio/sio_private.h"
+#include "doors/socketio/link_private.h"
+#include "doors/socketio/recovery.h"
 
-static struct rb_blob *encode(const struct rb_encoding *encoding, rb_str topic, struct rb_position position,
-                              const struct rb_event *event)
+static struct link_endpoint make_endpoint(struct rb_sio_door *door, const struct link_ops *ops, rb_str path,
+                                          bool has_v3)
 {
-    (void)topic, (void)position;
-    const struct sio_encoding *sio = RB_OUTER(encoding, struct sio_encoding, encoding);
-    struct rb_buf packet = {0};
-    rb_sio_put_event(&packet, sio->nsp, false, 0, event->name, event->data);
-    struct rb_blob *frame = packet.failed ? NULL : rb_socket_frame(RB_WS_TEXT, rb_buf_str(&packet));
-    rb_buf_fini(&packet);
-    return frame;
+    return (struct link_endpoint){.door = door,
+                                  .ops = ops,
+                                  .path = path,
+                                  .has_polling = door->setup.has_polling,
+                                  .has_websocket = true,
+                                  .has_v3 = has_v3};
 }
 
 struct rb_sio_door *rb_sio_door_new(const struct rb_sio_setup *setup)
 {
     struct rb_sio_door *door = rb_new(struct rb_sio_door);
     door->setup = *setup;
-    door->encodings = rb_new_array(struct sio_encoding, setup->namespace_count);
+    door->socketio = make_endpoint(door, &space_link_ops, setup->path, setup->has_v3);
+    door->engineio = make_endpoint(door, &conformance_engine_ops, RB_STR("/engine.io/"), true);
+    door->namespaces = rb_new_array(struct sio_namespace, setup->namespace_count + 1);
     for (unsigned i = 0; i < setup->namespace_count; i++)
-        door->encodings[i] =
-            (struct sio_encoding){.encoding = {.encode = encode}, .nsp = setup->namespaces[i]};
-    door->links = rb_new_array(struct links_here, setup->loop_count);
+        space_namespace_init(&door->namespaces[i], setup->namespaces[i]);
+    door->heres = rb_new_array(struct links_here, setup->loop_count);
     for (unsigned i = 0; i < setup->loop_count; i++) {
-        door->links[i].loop = setup->loops[i];
-        rb_list_init(&door->links[i].links);
+        struct links_here *here = &door->heres[i];
+        here->door = door;
+        here->loop = setup->loops[i];
+        here->index = i;
+        rb_handles_init(&here->table, 0, i);
+        rb_list_init(&here->links);
+        rb_list_init(&here->ending);
+        rb_list_init(&here->farewells);
+        here->recoveries = recoveries_new(here);
     }
     return door;
 }
@@ -35,8 +42,13 @@ void rb_sio_door_free(struct rb_sio_door *door)
 {
     if (!door) return;
     calls_free(door);
-    rb_free(door->links);
-    rb_free(door->encodings);
+    for (unsigned i = 0; i < door->setup.loop_count; i++) {
+        links_free(&door->heres[i]);
+        recoveries_free(door->heres[i].recoveries);
+        rb_handles_fini(&door->heres[i].table);
+    }
+    rb_free(door->heres);
+    rb_free(door->namespaces);
     rb_free(door);
 }
 
@@ -45,83 +57,38 @@ void rb_sio_set_jobs(struct rb_sio_door *door, struct rb_jobs *jobs)
     door->jobs = jobs;
 }
 
-static struct rb_list *links_here(struct rb_sio_door *door)
+void rb_sio_set_http(struct rb_sio_door *door, unsigned loop_index, struct rb_http *http)
+{
+    door->heres[loop_index].http = http;
+}
+
+struct links_here *links_here(struct rb_sio_door *door)
 {
     struct rb_loop *here = rb_loop_current();
     for (unsigned i = 0; i < door->setup.loop_count; i++)
-        if (door->links[i].loop == here) return &door->links[i].links;
+        if (door->heres[i].loop == here) return &door->heres[i];
     RB_UNREACHABLE();
-}
-
-void links_add(struct rb_sio_door *door, struct sio_link *link)
-{
-    rb_list_push_back(links_here(door), &link->node);
 }
 
 void rb_sio_close_links(struct rb_sio_door *door, rb_err why)
 {
-    RB_LIST_EACH(node, links_here(door)) link_close(RB_OUTER(node, struct sio_link, node), why);
+    struct links_here *here = links_here(door);
+    here->is_closing = true;
+    RB_LIST_EACH(node, &here->links) link_close(RB_OUTER(node, struct sio_link, node), why);
+    recoveries_close(here->recoveries);
 }
 
-/* ---- the handshake request ---- */
-
-static void answer_refusal(struct rb_request *request, enum rb_eio_error error, bool is_upgrade)
+static rb_err add_endpoint(struct link_endpoint *endpoint, struct rb_router *router, struct rb_buf *why)
 {
-    struct rb_buf body = {0};
-    if (is_upgrade)
-        rb_buf_add_text(&body, rb_eio_error_text(error));
-    else
-        rb_eio_put_error(&body, error);
-    rb_answer(request, rb_eio_error_status(error, is_upgrade),
-              is_upgrade ? RB_STR("text/html") : RB_STR("application/json"), rb_buf_str(&body));
-    rb_buf_fini(&body);
-}
-
-static void on_handshake(struct rb_request *request, void *arg)
-{
-    struct rb_sio_door *door = arg;
-    const struct rb_sio_setup *setup = &door->setup;
-    struct rb_eio_request asked = {.is_get = request->head.method == RB_HTTP1_GET,
-                                   .is_upgrade = rb_str_ieq(request->head.upgrade, RB_STR("websocket"))};
-    rb_request_query(request, "transport", &asked.transport);
-    rb_request_query(request, "EIO", &asked.eio);
-    rb_request_query(request, "sid",
-                     &asked.sid); /* all links are on WebSocket, where a sid is good for nothing more */
-    asked.is_forbidden = !rb_request_origin_allowed(request, setup->origins, setup->origin_count);
-    struct rb_eio_offer offer = {.has_websocket = true};
-    enum rb_eio_error error = rb_eio_check(&asked, &offer);
-    if (error == RB_EIO_NO_ERROR) {
-        link_open(request, door);
-        return;
-    }
-    char peer[RB_ADDRESS_TEXT_BYTES];
-    rb_request_peer(request, peer);
-    RB_LOG_DEBUG("socketio.handshake_refused", RB_KV_TEXT("why", rb_eio_error_text(error)),
-                 RB_KV_TEXT("peer", peer));
-    answer_refusal(request, error, asked.is_upgrade);
-}
-
-static rb_err add_path(struct rb_sio_door *door, struct rb_router *router, rb_str path)
-{
-    static const enum rb_http1_method methods[] = {RB_HTTP1_GET, RB_HTTP1_POST, RB_HTTP1_PUT,
-                                                   RB_HTTP1_DELETE};
-    for (size_t i = 0; i < RB_COUNT(methods); i++) {
-        rb_err err =
-            rb_router_add(router, methods[i], path, door->setup.payload_bytes_max, on_handshake, door);
-        if (err) return err;
-    }
-    return RB_OK;
+    rb_err err = requests_add_routes(endpoint, router);
+    if (err)
+        rb_buf_add_fmt(why, "socketio.path: %.*s is taken by something else", RB_STR_FMT(endpoint->path));
+    return err;
 }
 
 rb_err rb_sio_add_routes(struct rb_sio_door *door, struct rb_router *router, struct rb_buf *why)
 {
-    rb_str path = door->setup.path;
-    rb_err err = add_path(door, router, path);
-    if (!err && path.n > 1)
-        err = add_path(door, router, rb_str_sub(path, 0, path.n - 1)); /* people forget the slash */
-    if (err) {
-        rb_buf_add_fmt(why, "socketio.path: %.*s is taken by something else", RB_STR_FMT(path));
-        return err;
-    }
-    return calls_add_routes(door, router, why);
+    rb_err err = add_endpoint(&door->socketio, router, why);
+    if (!err && door->setup.is_conformance) err = add_endpoint(&door->engineio, router, why);
+    return err ? err : calls_add_routes(door, router, why);
 }

@@ -1,115 +1,45 @@
-/* An Engine.IO link over WebSocket: handshake, heartbeat, packets in order, close.
+/* An Engine.IO link: what is the same on every transport.
  *
- * The server pings, the client answers; a client whose answer does not come within the timeout is closed. A
- * pong also proves that everything written before its ping has arrived: that is when the cursors of rooms are
- * confirmed. A connection that merely broke confirms nothing, so what may have been lost with it is delivered
- * again after the next join. */
-#include "base/clock.h"
+ * Ending is the delicate part. It can be asked for from nearly anywhere: from inside a message's handler,
+ * from the heartbeat, by a transport that broke. So link_end only notes it, stops what could still happen and
+ * lets the transport say goodbye; before the loop sleeps the upper side is told, and the link is freed. Only
+ * on polling a shell of it stays behind when the client still has to fetch what was said last. A WebSocket
+ * finishes on its own, without its link. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
-#include "doors/socketio/sio_private.h"
+#include "doors/socketio/link_private.h"
 
 #include <string.h>
 
-enum { LINK_MAGIC = 0x53494f4c, BACKLOG_BYTES_MAX = 1024 * 1024 };
+enum { LINK_MAGIC = 0x53494f4c, OVERTAKEN_MS = 50 };
 
-static struct sio_link *link_of(struct rb_socket *socket)
+static void on_end_task(struct rb_task *task);
+
+/* ---- beginning ---- */
+
+static bool asks_for_base64(struct rb_request *request)
 {
-    struct sio_link *link = RB_OUTER(socket, struct sio_link, socket);
-    return RB_RECOVER(struct sio_link, link, LINK_MAGIC);
+    rb_str value;
+    return rb_request_query(request, "b64", &value) && rb_str_is(value, "1");
 }
 
-static struct rb_loop *loop_of(struct sio_link *link)
+struct sio_link *link_new(const struct link_endpoint *endpoint, struct links_here *here,
+                          struct rb_request *request, unsigned revision)
 {
-    return rb_net_loop(link->socket.stream.net);
-}
-
-/* ---- sending ---- */
-
-void link_send(struct sio_link *link, struct rb_buf *take_packet)
-{
-    if (take_packet->failed)
-        link_close(link, RB_OUT_OF_MEMORY);
-    else
-        rb_socket_send_message(&link->socket, RB_WS_TEXT, rb_buf_str(take_packet));
-    rb_buf_fini(take_packet);
-}
-
-void link_close(struct sio_link *link, rb_err why)
-{
-    if (link->state == LINK_CLOSING) return;
-    link->state = LINK_CLOSING;
-    rb_timer_stop(&link->heartbeat);
-    rb_timer_stop(&link->connect_timeout);
-    rb_conn_hold(&link->conn, true);
-    rb_socket_close(&link->socket, why, 0,
-                    RB_STR_NONE); /* as the reference server: a Close frame without a code */
-}
-
-/* ---- confirming ---- */
-
-static struct room_sub *room_of(struct rb_conn_sub *sub)
-{
-    return RB_OUTER(sub, struct room_sub, base);
-}
-
-static void mark_cursors(struct sio_link *link)
-{
-    for (struct rb_conn_sub *sub = link->conn.subs; sub; sub = sub->next) {
-        struct room_sub *room = room_of(sub);
-        if (room->base.sub.is_started) room->mark = room->base.sub.cursor;
+    struct sio_link *link = rb_new(struct sio_link);
+    link->slot = rb_handles_add(&here->table, link);
+    if (link->slot == RB_HANDLE_NO_SLOT) {
+        rb_free(link);
+        return NULL;
     }
-}
-
-static void confirm_marks(struct sio_link *link)
-{
-    for (struct rb_conn_sub *sub = link->conn.subs; sub; sub = sub->next) {
-        struct room_sub *room = room_of(sub);
-        if (room->mark <= room->confirmed) continue;
-        rb_sub_confirm(&room->base.sub, room->mark);
-        room->confirmed = room->mark;
-    }
-}
-
-/* ---- heartbeat ---- */
-
-static void on_ping_due(struct rb_timer *timer);
-
-static void on_pong_late(struct rb_timer *timer)
-{
-    link_close(RB_OUTER(timer, struct sio_link, heartbeat), RB_PING_TIMEOUT);
-}
-
-static void rest(struct sio_link *link)
-{
-    link->state = LINK_IDLE;
-    rb_timer_start(loop_of(link), &link->heartbeat, link->door->setup.ping_interval_ms, on_ping_due);
-}
-
-static void on_ping_due(struct rb_timer *timer)
-{
-    struct sio_link *link = RB_OUTER(timer, struct sio_link, heartbeat);
-    mark_cursors(link);
-    rb_socket_send_message(&link->socket, RB_WS_TEXT, RB_STR("2"));
-    link->state = LINK_WANTS_PONG;
-    link->was_extended = false;
-    rb_timer_start(loop_of(link), timer, link->door->setup.ping_timeout_ms, on_pong_late);
-}
-
-static void on_pong(struct sio_link *link)
-{
-    if (link->state != LINK_WANTS_PONG) return; /* unsolicited: harmless, and proof of nothing */
-    confirm_marks(link);
-    rest(link);
-}
-
-/* A client that is busy sending is alive: its deadline is moved once. */
-static void extend_deadline(struct sio_link *link)
-{
-    if (link->state != LINK_WANTS_PONG || link->was_extended) return;
-    link->was_extended = true;
-    rb_timer_start(loop_of(link), &link->heartbeat, link->door->setup.ping_timeout_ms, on_pong_late);
+    link->magic = LINK_MAGIC;
+    link->endpoint = endpoint;
+    link->here = here;
+    link->revision = (uint8_t)revision;
+    link->wants_base64 = revision == 3 && asks_for_base64(request);
+    rb_list_init(&link->upper.spaces);
+    rb_list_push_back(&here->links, &link->node);
+    return link;
 }
 
 static void on_nobody_joined(struct rb_timer *timer)
@@ -117,190 +47,278 @@ static void on_nobody_joined(struct rb_timer *timer)
     link_close(RB_OUTER(timer, struct sio_link, connect_timeout), RB_CONNECT_TIMEOUT);
 }
 
-/* ---- packets ---- */
-
-static void handle_packet(struct sio_link *link, rb_str message)
+void link_begin(struct sio_link *link, struct rb_request *request)
 {
-    struct rb_eio_packet packet;
-    if (rb_eio_read(message, &packet) != RB_OK) {
-        link_close(link, RB_PROTOCOL_ERROR);
-        return;
-    }
-    switch (packet.type) {
-    case RB_EIO_PONG: on_pong(link); return;
-    case RB_EIO_MESSAGE:
-        extend_deadline(link);
-        space_packet(link, packet.data);
-        return;
-    case RB_EIO_CLOSE: link_close(link, RB_CLIENT_CLOSED); return;
-    case RB_EIO_PING: link_close(link, RB_PROTOCOL_ERROR); return; /* in this revision the server pings */
+    heartbeat_start(link);
+    rb_timer_start(link->here->loop, &link->connect_timeout, link->here->door->setup.connect_timeout_ms,
+                   on_nobody_joined);
+    link->endpoint->ops->on_open(link, request);
+}
+
+void link_put_open(const struct sio_link *link, struct rb_buf *out)
+{
+    const struct rb_sio_setup *setup = &link->here->door->setup;
+    char sid[RB_HANDLE_TEXT_BYTES];
+    link_sid(link, sid);
+    rb_eio_put_open(out,
+                    &(struct rb_eio_open){.sid = rb_str_of(sid),
+                                          .offers_websocket = link->poll && link->endpoint->has_websocket,
+                                          .ping_interval_ms = setup->ping_interval_ms,
+                                          .ping_timeout_ms = setup->ping_timeout_ms,
+                                          .max_payload_bytes = setup->payload_bytes_max});
+}
+
+struct sio_link *link_find(const struct link_endpoint *endpoint, const struct links_here *here,
+                           const struct rb_handle *sid)
+{
+    struct sio_link *link = rb_handles_get(&here->table, sid);
+    if (!link || link->endpoint != endpoint) return NULL;
+    if (link->state == LINK_CLOSING && (!link->poll || link->poll->is_over)) return NULL;
+    return RB_RECOVER(struct sio_link, link, LINK_MAGIC);
+}
+
+/* ---- in ---- */
+
+void link_deliver(struct sio_link *link, bool is_binary, rb_str data)
+{
+    const struct link_ops *ops = link->endpoint->ops;
+    if (is_binary)
+        ops->on_binary(link, data);
+    else
+        ops->on_text(link, data);
+}
+
+static void take_message(struct sio_link *link, const struct rb_eio_item *item)
+{
+    heartbeat_heard(link);
+    if (link->is_paused)
+        backlog_add(link, item->is_binary, item->data);
+    else
+        link_deliver(link, item->is_binary, item->data);
+}
+
+rb_err link_receive(struct sio_link *link, const struct rb_eio_item *item)
+{
+    switch (item->type) {
+    case RB_EIO_MESSAGE: take_message(link, item); return RB_OK;
+    case RB_EIO_PING: return heartbeat_ping(link);
+    case RB_EIO_PONG: return heartbeat_pong(link);
+    case RB_EIO_CLOSE: link_end(link, RB_CLIENT_CLOSED, LINK_LEAVES); return RB_OK;
     case RB_EIO_OPEN:
     case RB_EIO_UPGRADE:
-    case RB_EIO_NOOP: return;
+    case RB_EIO_NOOP: heartbeat_heard(link); return RB_OK;
+    }
+    return RB_PROTOCOL_ERROR;
+}
+
+void link_pause(struct sio_link *link, bool is_paused)
+{
+    if (link->is_paused == is_paused) return;
+    link->is_paused = is_paused;
+    if (is_paused) {
+        if (link->wire) wire_set_read(link->wire, false);
+        return;
+    }
+    heartbeat_unpause(link);
+    backlog_replay(link);
+    if (link->wire && !link->is_paused && link->state != LINK_CLOSING) wire_set_read(link->wire, true);
+}
+
+void link_joined(struct sio_link *link)
+{
+    link->upper.was_joined = true;
+    rb_timer_stop(&link->connect_timeout);
+}
+
+/* ---- out ---- */
+
+void link_send_frame(struct sio_link *link, struct rb_blob *take_frames)
+{
+    if (!take_frames) {
+        link_end(link, RB_OUT_OF_MEMORY, LINK_CUTS);
+    } else if (link->state == LINK_CLOSING) {
+        rb_blob_unref(take_frames);
+    } else if (link->wire) {
+        wire_send(link->wire, take_frames);
+    } else {
+        poll_send(link->poll, take_frames);
     }
 }
 
-static void put_into_backlog(struct sio_link *link, rb_str message)
+void link_send_text(struct sio_link *link, rb_str packet)
 {
-    uint32_t n = (uint32_t)message.n;
-    rb_buf_add(&link->backlog, &n, sizeof n);
-    rb_buf_add_str(&link->backlog, message);
-    rb_stream_set_read(&link->socket.stream, false);
-    if (link->backlog.failed) link_close(link, RB_MESSAGE_TOO_LARGE);
+    if (link->state != LINK_CLOSING) link_send_frame(link, rb_socket_frame(RB_WS_TEXT, packet));
 }
 
-void link_replay(struct sio_link *link)
+void link_send_buf(struct sio_link *link, struct rb_buf *take_packet)
 {
-    struct rb_buf waiting = link->backlog;
-    rb_buf_init(&link->backlog, BACKLOG_BYTES_MAX);
-    rb_str rest_of_it = rb_buf_str(&waiting);
-    while (rest_of_it.n > 0 && link->state != LINK_CLOSING) {
-        uint32_t n;
-        memcpy(&n, rest_of_it.p, sizeof n);
-        rb_str message = rb_str_sub(rest_of_it, sizeof n, n);
-        rest_of_it = rb_str_from(rest_of_it, sizeof n + n);
-        if (link->checking)
-            put_into_backlog(link, message);
-        else
-            handle_packet(link, message);
-    }
-    rb_buf_fini(&waiting);
-    if (!link->checking && link->state != LINK_CLOSING) rb_stream_set_read(&link->socket.stream, true);
-}
-
-static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_str payload)
-{
-    struct sio_link *link = link_of(socket);
-    if (link->state == LINK_CLOSING) return;
-    if (opcode == RB_WS_BINARY)
-        link_close(link, RB_PROTOCOL_ERROR); /* no binary event was announced */
-    else if (link->state == LINK_OPENING || (link->checking && !rb_str_eq(payload, RB_STR("3"))))
-        put_into_backlog(link, payload);
+    if (take_packet->failed)
+        link_send_frame(link, NULL);
     else
-        handle_packet(link, payload);
+        link_send_text(link, rb_buf_str(take_packet));
+    rb_buf_fini(take_packet);
 }
 
-/* ---- the hub's side ---- */
-
-static void want_output(struct rb_conn *conn)
+void link_send_binary(struct sio_link *link, rb_str data)
 {
-    rb_socket_pull(&RB_OUTER(conn, struct sio_link, conn)->socket);
+    struct rb_buf payload = {0};
+    rb_eio_put_binary(&payload, link->revision == 3, data);
+    link_send_frame(link, payload.failed ? NULL : rb_socket_frame(RB_WS_BINARY, rb_buf_str(&payload)));
+    rb_buf_fini(&payload);
 }
 
-static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
+void link_want_output(struct sio_link *link)
 {
-    (void)conn;
-    struct room_sub *room = room_of(sub);
-    room->start = room->confirmed = room->mark = sub->sub.cursor;
+    if (link->state == LINK_CLOSING) return;
+    if (link->wire)
+        wire_want_output(link->wire);
+    else
+        poll_want_output(link->poll);
 }
 
-static void on_failure(struct rb_task *task)
+/* ---- ending ---- */
+
+void link_end_soon(struct sio_link *link)
 {
-    struct sio_link *link = RB_OUTER(task, struct sio_link, failure);
-    link_close(link, link->failure_why);
+    struct links_here *here = link->here;
+    rb_list_remove(&link->node);
+    rb_list_push_back(&here->ending, &link->node);
+    here->end_task.run = on_end_task;
+    rb_loop_before_sleep(here->loop, &here->end_task);
 }
 
-static void fail_later(struct sio_link *link, rb_err why)
+static void begin_closing(struct sio_link *link, rb_err why, bool is_clean)
 {
-    link->failure_why = why;
-    link->failure.run = on_failure;
-    rb_loop_before_sleep(loop_of(link), &link->failure);
-}
-
-/* Who comes back after the results' time has missed them: nothing can be done, and closing would help nobody.
- * Who falls behind while connected is closed, so that it comes back and starts from what is kept. */
-static struct rb_blob *on_gap(struct rb_conn *conn, struct rb_conn_sub *sub)
-{
-    struct sio_link *link = RB_OUTER(conn, struct sio_link, conn);
-    RB_LOG_WARN("socketio.gap", RB_KV("topic", rb_sub_topic_name(&sub->sub)),
-                RB_KV("client", *sub->sub.client));
-    if (rb_sub_gap_after(&sub->sub).offset != room_of(sub)->start) fail_later(link, RB_GAP);
-    return NULL;
-}
-
-static void on_lost(struct rb_conn *conn)
-{
-    fail_later(RB_OUTER(conn, struct sio_link, conn), RB_OUT_OF_MEMORY);
-}
-
-static const struct rb_conn_ops conn_ops = {.sub_bytes = sizeof(struct room_sub),
-                                            .want_output = want_output,
-                                            .on_subscribed = on_subscribed,
-                                            .on_gap = on_gap,
-                                            .on_lost = on_lost};
-
-/* ---- life ---- */
-
-static void on_pull(struct rb_socket *socket, struct rb_gather *gather)
-{
-    rb_conn_pull(&link_of(socket)->conn, gather);
-}
-
-static void on_closed(struct rb_socket *socket, rb_err why, bool is_clean)
-{
-    struct sio_link *link = link_of(socket);
-    if (is_clean && why == RB_CLIENT_CLOSED && rb_stream_queued(&socket->stream) == 0) {
-        mark_cursors(link); /* it left of its own will, having had time to read */
-        confirm_marks(link);
-    }
-    RB_LOG_DEBUG("socketio.closed", RB_KV_TEXT("sid", link->sid), RB_KV_REASON(why));
+    link->state = LINK_CLOSING;
+    link->why = (uint8_t)why;
+    link->is_clean = is_clean;
     rb_timer_stop(&link->heartbeat);
     rb_timer_stop(&link->connect_timeout);
-    rb_loop_forget_task(&link->failure);
+    link_end_soon(link);
+}
+
+/* Has the client got all that was sent to it, as far as can be known? On polling it has when it asks for more
+ * and nothing is there. */
+static bool has_read_all(const struct sio_link *link)
+{
+    return link->wire || (link->poll->get && frames_are_empty(&link->poll->queue));
+}
+
+void link_end(struct sio_link *link, rb_err why, enum link_end how)
+{
+    if (link->state != LINK_CLOSING) begin_closing(link, why, how == LINK_LEAVES && has_read_all(link));
+    if (link->wire)
+        wire_close(link->wire, why);
+    else if (link->poll)
+        poll_end(link->poll, how);
+}
+
+void link_close(struct sio_link *link, rb_err why)
+{
+    if (link->state != LINK_CLOSING) link_end(link, why, LINK_FLUSHES);
+}
+
+static void on_close_later(struct rb_timer *timer)
+{
+    struct sio_link *link = RB_OUTER(timer, struct sio_link, heartbeat);
+    link_close(link, (rb_err)link->why);
+}
+
+/* The heartbeat's timer is free for it: this link needs no other beat. */
+void link_close_later(struct sio_link *link, rb_err why)
+{
+    if (link->state == LINK_CLOSING || link->will_close) return;
+    link->will_close = true;
+    link->why = (uint8_t)why;
+    rb_timer_start(link->here->loop, &link->heartbeat, 0, on_close_later);
+}
+
+static void tell_upper(struct sio_link *link)
+{
+    if (link->is_told) return;
+    RB_LOG_DEBUG("socketio.closed", RB_KV_REASON((rb_err)link->why), RB_KV_TEXT("on", link_transport(link)));
+    link->is_told = true;
+    link->endpoint->ops->on_closed(link, (rb_err)link->why, link->is_clean);
+    backlog_free(link);
+}
+
+static void free_link(struct sio_link *link)
+{
+    rb_timer_stop(&link->heartbeat);
+    rb_timer_stop(&link->connect_timeout);
     rb_list_remove(&link->node);
-    while (!rb_list_is_empty(&link->spaces)) space_free(RB_OUTER(link->spaces.next, struct sio_space, node));
-    rb_conn_fini(&link->conn);
-    rb_buf_fini(&link->backlog);
-    rb_free(link->host);
+    if (link->wire) link->wire->link = NULL;
+    poll_free(link->poll);
+    rb_handles_remove(&link->here->table, link->slot);
     link->magic = 0;
     rb_free(link);
 }
 
-static const struct rb_socket_ops socket_ops = {.on_message = on_message,
-                                                .on_pull = on_pull,
-                                                .on_closed = on_closed};
-
-static void send_open(struct sio_link *link)
+static void on_farewell_over(struct rb_timer *timer)
 {
-    const struct rb_sio_setup *setup = &link->door->setup;
-    struct rb_buf packet = {0};
-    rb_eio_put_open(&packet, &(struct rb_eio_open){.sid = rb_str_of(link->sid),
-                                                   .offers_websocket = false,
-                                                   .ping_interval_ms = setup->ping_interval_ms,
-                                                   .ping_timeout_ms = setup->ping_timeout_ms,
-                                                   .max_payload_bytes = setup->payload_bytes_max});
-    link_send(link, &packet);
+    link_end(RB_OUTER(timer, struct sio_link, heartbeat), RB_OK, LINK_CUTS);
 }
 
-/* Whoever offers subprotocols gets the first one; none has a meaning here. */
-static void echo_subprotocol(struct rb_request *request)
+static void end_link(struct sio_link *link)
 {
-    rb_str offered = rb_request_header(request, "Sec-WebSocket-Protocol"), first;
-    if (rb_str_split(&offered, ',', &first) && rb_str_trim(first).n > 0)
-        rb_answer_header(request, "Sec-WebSocket-Protocol", rb_str_trim(first));
-}
-
-void link_open(struct rb_request *request, struct rb_sio_door *door)
-{
-    struct sio_link *link = rb_new(struct sio_link);
-    link->magic = LINK_MAGIC;
-    link->door = door;
-    link->host = room_host_alias(rb_request_header(request, "Host"));
-    link->opened_ms = rb_clock_wall_ms();
-    rb_random_text(link->sid, SID_CHARACTERS);
-    rb_list_init(&link->spaces);
-    rb_buf_init(&link->backlog, BACKLOG_BYTES_MAX);
-    rb_conn_init(&link->conn, door->setup.hub, &conn_ops);
-    echo_subprotocol(request);
-    if (!rb_socket_accept(request, &link->socket, &socket_ops, door->setup.payload_bytes_max)) {
-        rb_free(link->host);
-        rb_free(link);
+    tell_upper(link);
+    if (!link->poll || link->poll->is_over) {
+        free_link(link);
         return;
     }
-    links_add(door, link);
-    if (link->state == LINK_CLOSING) return; /* by what came together with the request */
-    send_open(link);
-    rest(link);
-    rb_timer_start(loop_of(link), &link->connect_timeout, door->setup.connect_timeout_ms, on_nobody_joined);
-    if (link->backlog.n > 0) link_replay(link);
+    rb_list_remove(&link->node);
+    rb_list_push_back(&link->here->farewells, &link->node);
+    uint64_t ms = link->poll->has_left ? OVERTAKEN_MS : link->here->door->setup.close_timeout_ms;
+    rb_timer_start(link->here->loop, &link->heartbeat, ms, on_farewell_over);
+}
+
+static void on_end_task(struct rb_task *task)
+{
+    struct links_here *here = RB_OUTER(task, struct links_here, end_task);
+    while (!rb_list_is_empty(&here->ending)) end_link(RB_OUTER(here->ending.next, struct sio_link, node));
+}
+
+void link_lost_wire(struct sio_link *link, rb_err why, bool is_clean)
+{
+    link->wire = NULL;
+    if (link->state != LINK_CLOSING) begin_closing(link, why, is_clean);
+}
+
+void links_free(struct links_here *here)
+{
+    struct rb_list *const lists[] = {&here->ending, &here->links, &here->farewells};
+    rb_loop_forget_task(&here->end_task);
+    for (size_t i = 0; i < RB_COUNT(lists); i++)
+        while (!rb_list_is_empty(lists[i])) {
+            struct sio_link *link = RB_OUTER(lists[i]->next, struct sio_link, node);
+            link->state = LINK_CLOSING;
+            tell_upper(link);
+            free_link(link);
+        }
+}
+
+/* ---- what is known of it ---- */
+
+struct rb_loop *link_loop(const struct sio_link *link)
+{
+    return link->here->loop;
+}
+
+void link_sid(const struct sio_link *link, char out[RB_HANDLE_TEXT_BYTES])
+{
+    struct rb_handle sid;
+    rb_handles_name(&link->here->table, link->slot, &sid);
+    rb_handle_text(&sid, out);
+}
+
+const char *link_transport(const struct sio_link *link)
+{
+    return link->poll ? "polling" : "websocket";
+}
+
+void link_address(const struct sio_link *link, char out[RB_ADDRESS_TEXT_BYTES])
+{
+    out[0] = '\0';
+    if (link->wire && !link->wire->early) rb_address_of_peer(&link->wire->socket.stream, out);
+    if (link->poll && link->poll->get) rb_request_peer(link->poll->get, out);
 }

@@ -71,6 +71,13 @@ static void test_defaults(void **state)
     assert_int_equal(c.socketio.ping_timeout_ms, 20000);
     assert_int_equal(c.socketio.connect_timeout_ms, 45000);
     assert_int_equal(c.socketio.payload_bytes_max, 1000000);
+    assert_false(c.socketio.has_v3);
+    assert_true(c.socketio.has_polling);
+    assert_int_equal(c.socketio.upgrade_timeout_ms, 10000);
+    assert_int_equal(c.socketio.close_timeout_ms, 30000);
+    assert_int_equal(c.socketio.recovery, RB_CONFIG_RECOVERY_ASKED);
+    assert_int_equal(c.socketio.recovery_window_ms, 120000);
+    assert_false(c.socketio.has_cors_credentials);
     assert_strings(c.socketio.namespaces, "/");
     assert_int_equal(c.socketio.rooms.count, 0);
     assert_int_equal(c.socketio.process.sync_timeout_ms, 60000);
@@ -268,6 +275,13 @@ static void test_socketio(void **state)
                         "  enabled: false\n"
                         "  path: /rigi/io/\n"
                         "  max_payload: 1MB\n"
+                        "  v3: true\n"
+                        "  polling: false\n"
+                        "  upgrade_timeout: 1s\n"
+                        "  close_timeout: 2s\n"
+                        "  recovery: always\n"
+                        "  recovery_window: 3s\n"
+                        "  cors_credentials: true\n"
                         "  namespaces: [/, /admin]\n"
                         "  rooms:\n"
                         "    - {join: j, leave: l, topic: \"p/{projectId}\", kinds: [a, b]}\n"
@@ -280,6 +294,12 @@ static void test_socketio(void **state)
                         "      kinds: [b]\n"
                         "      results: room\n"
                         "      keep: 1h\n"
+                        "    - join: j3\n"
+                        "      leave: l3\n"
+                        "      topic: chat/{room}\n"
+                        "      key: room\n"
+                        "      tenant_field: \"\"\n"
+                        "      publish: [say, wave]\n"
                         "  process:\n"
                         "    sync_timeout: 100ms\n"
                         "    sync_timeout_job: cancel\n"
@@ -289,7 +309,7 @@ static void test_socketio(void **state)
     assert_int_equal(c.socketio.payload_bytes_max, 1000000);
     assert_strings(c.socketio.namespaces, "/ /admin");
     const struct rb_config_room *rooms = c.socketio.rooms.items;
-    assert_int_equal(c.socketio.rooms.count, 2);
+    assert_int_equal(c.socketio.rooms.count, 3);
     assert_str(rooms[0].join, "j");
     assert_str(rooms[0].leave, "l");
     assert_str(rooms[0].topic, "p/{projectId}");
@@ -304,6 +324,16 @@ static void test_socketio(void **state)
     assert_int_equal(rooms[1].tenant, RB_CONFIG_ROOM_TENANT_TOKEN);
     assert_int_equal(rooms[1].results, RB_CONFIG_ROOM_RESULTS_ROOM);
     assert_int_equal(rooms[1].keep_ms, 3600000);
+    assert_str(rooms[2].tenant_field, "");
+    assert_strings(rooms[2].publish, "say wave");
+    assert_int_equal(rooms[2].kinds.count, 0);
+    assert_true(c.socketio.has_v3);
+    assert_false(c.socketio.has_polling);
+    assert_int_equal(c.socketio.upgrade_timeout_ms, 1000);
+    assert_int_equal(c.socketio.close_timeout_ms, 2000);
+    assert_int_equal(c.socketio.recovery, RB_CONFIG_RECOVERY_ALWAYS);
+    assert_int_equal(c.socketio.recovery_window_ms, 3000);
+    assert_true(c.socketio.has_cors_credentials);
     assert_int_equal(c.socketio.process.sync_timeout_ms, 100);
     assert_int_equal(c.socketio.process.sync_timeout_job, RB_CONFIG_SYNC_JOB_CANCEL);
     assert_int_equal(c.socketio.process.download_paths.count, 0);

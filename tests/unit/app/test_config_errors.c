@@ -212,20 +212,24 @@ static void test_wrong_texts(void **state)
          "c.yaml:3: socketio.rooms[0].leave: expected the name of an event that Socket.IO does not use "
          "itself, not 'disconnect'\n"
          "c.yaml:3: socketio.rooms[0].topic: expected a topic such as projects/{projectId}, not '{a'\n"
-         "c.yaml:3: socketio.rooms[0].key: expected the name of a field: letters, digits and '_', not 'a-b'\n"
-         "c.yaml:3: socketio.rooms[0].kinds: missing; add a list, each of its items a name of at most 64 "
-         "letters, digits, '_' "
-         "and '-' that begins with a letter or digit\n"},
+         "c.yaml:3: socketio.rooms[0].key: expected the name of a field: letters, digits and '_', not "
+         "'a-b'\n"},
         {"socketio:\n  rooms:\n    - x\n",
          "c.yaml:3: socketio.rooms[0]: expected options, 'name: value' on a line each, not 'x'\n"
          "c.yaml:3: socketio.rooms[0].join: missing; add the name of an event that Socket.IO does not use "
          "itself\n"
          "c.yaml:3: socketio.rooms[0].leave: missing; add the name of an event that Socket.IO does not use "
          "itself\n"
-         "c.yaml:3: socketio.rooms[0].topic: missing; add a topic such as projects/{projectId}\n"
-         "c.yaml:3: socketio.rooms[0].kinds: missing; add a list, each of its items a name of at most 64 "
-         "letters, digits, '_' "
-         "and '-' that begins with a letter or digit\n"},
+         "c.yaml:3: socketio.rooms[0].topic: missing; add a topic such as projects/{projectId}\n"},
+        {"socketio: {recovery: sometimes}\n",
+         "c.yaml:1: socketio.recovery: expected one of off, asked, always, not 'sometimes'\n"},
+        {"socketio:\n  rooms:\n    - {join: j, leave: l, topic: \"{a}\", key: a, tenant_field: a-b}\n",
+         "c.yaml:3: socketio.rooms[0].tenant_field: expected the name of a field: letters, digits and '_', "
+         "or \"\" "
+         "for none, not 'a-b'\n"},
+        {"socketio:\n  rooms:\n    - {join: j, leave: l, topic: \"{a}\", key: a, publish: [connect]}\n",
+         "c.yaml:3: socketio.rooms[0].publish[0]: expected the name of an event that Socket.IO does not use "
+         "itself, not 'connect'\n"},
         {"socketio: {process: {download_paths: [/api/download]}}\n",
          "c.yaml:1: socketio.process.download_paths[0]: expected a path with {downloadId} such as "
          "/api/download/{downloadId}, "
@@ -239,6 +243,11 @@ static void test_wrong_texts(void **state)
     ASSERT_ALL(cases, RB_BAD_CONFIG);
 }
 
+#define GENERAL_ROOM                                                                                         \
+    "socketio:\n  rooms:\n    - {join: j, leave: l, topic: \"p/{id}\", key: id, publish: [say]}\n"
+#define TOO_SHORT(age)                                                                                       \
+    "clients can be recovered for 2m (socketio.recovery_window), but events of 'p/{id}' are kept for " age   \
+    " only; "
 #define ROOM(more) "  - {leave: l, topic: \"p/{projectId}\", " more "}\n"
 #define ROOMS TWO_KINDS "socketio:\n  rooms:\n" /* 5 lines */
 
@@ -302,6 +311,12 @@ static void test_cross_checks(void **state)
          "c.yaml:6: socketio.rooms[0].leave: 'l' has a meaning already (line 6); each event has one\n"},
         {ROOMS ROOM("join: j, kinds: [a]") "  - {join: j, leave: l2, topic: \"q/{projectId}\", kinds: [b]}\n",
          "c.yaml:7: socketio.rooms[1].join: 'j' has a meaning already (line 6); each event has one\n"},
+        {ROOMS ROOM("join: j, publish: [say, say]"), "c.yaml:6: socketio.rooms[0].publish[1]: 'say' has a "
+                                                     "meaning already (line 6); each event has one\n"},
+        {ROOMS ROOM("join: j, publish: [l]"),
+         "c.yaml:6: socketio.rooms[0].publish[0]: 'l' has a meaning already (line 6); each event has one\n"},
+        {ROOMS ROOM("join: j, publish: [say]") "  - {join: say, leave: l2, topic: \"q/{projectId}\"}\n",
+         "c.yaml:7: socketio.rooms[1].join: 'say' has a meaning already (line 6); each event has one\n"},
         {ROOMS ROOM("join: j, kinds: [a], key: id"),
          "c.yaml:6: socketio.rooms[0].key: 'id' is not a field of the topic "
          "'p/{projectId}'; name one that stands there in braces\n"},
@@ -348,6 +363,18 @@ static void test_warnings(void **state)
          "c.yaml:4: warning: socketio.rooms[0].keep: outcomes are announced for 10m, but results of 'a' are "
          "kept for 90s only; "
          "raise its result_keep\n"},
+        /* rooms that interrupted clients come back to */
+        {"topics:\n  keep_age: 90s\n" GENERAL_ROOM,
+         "c.yaml:2: warning: topics.keep_age: " TOO_SHORT(
+             "90s") "raise topics.keep_age, or lower the window\n"},
+        {"topics:\n  rules:\n    q/*: {keep_age: 1s}\n    p/*: {keep_age: 1s}\n    p/**: {keep_age: "
+         "2s}\n" GENERAL_ROOM,
+         "c.yaml:4: warning: topics.rules.p/*: " TOO_SHORT(
+             "1s") "raise what the rule keeps, or lower the window\n"},
+        {"topics:\n  rules:\n    p/7: {retention: none}\n    \"**\": {keep_age: 2m}\n  keep_age: "
+         "1s\n" GENERAL_ROOM,
+         "c.yaml:3: warning: topics.rules.p/7: " TOO_SHORT(
+             "0s") "raise what the rule keeps, or lower the window\n"},
         {"connection:\n  output_max: 64KiB\n",
          "c.yaml:2: warning: connection.output_max: less than topics.message_max: events between the two "
          "cannot be delivered; "
