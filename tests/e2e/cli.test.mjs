@@ -133,6 +133,21 @@ test('an expired token', async (t) => {
     assertProblem(await api.get('/v1/jobs'), 401, 'unauthenticated');
 });
 
+test('dev --conformance: no tokens, short times, both protocols', async (t) => {
+    const server = await startServer({ t, args: ['--conformance', '--ping-interval', '700', '--ping-timeout=500'] });
+    assert.deepEqual([server.token, server.backendToken], [undefined, undefined]);
+    const open = async (path) => (await server.client.get(`${path}&transport=polling`)).text;
+    assert.match(await open('/engine.io/?EIO=4'), /^0\{.*"pingInterval":700,"pingTimeout":500,"maxPayload":1000000\}$/);
+    assert.match(await open('/engine.io/?EIO=3'), /^\d+:0\{"sid":/);
+    assert.match(await open('/engine.io/?EIO=5'), /Unsupported protocol version/);
+    assert.match(await open('/socket.io/?EIO=4'), /^0\{"sid":/);
+    for (const wrong of [['-c', configFile('')], ['--ping-interval', 'x'], ['--connect-timeout', '1s']]) {
+        const { status, stderr } = await ringback('dev', '--listen', '127.0.0.1:0', '--conformance', ...wrong);
+        assert.equal(status, 1, wrong.join(' '));
+        assert.match(stderr, /^ringback dev: [^\n]+\n$/);
+    }
+});
+
 test('dev: loopback only', async () => {
     const elsewhere = ['0.0.0.0:0', '192.0.2.1:8080', '[::]:0', 'example.com:80'];
     const malformed = ['8080', '127.0.0.1', '127.0.0.1:x', '127.0.0.1:65536'];

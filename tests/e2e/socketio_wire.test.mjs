@@ -9,7 +9,7 @@ import { startServer } from './lib/server.mjs';
 import { within } from './lib/wait.mjs';
 
 const PATH = '/socket.io/?EIO=4&transport=websocket';
-const SID = /^[A-Za-z0-9_-]{20}$/;
+const SID = /^[A-Za-z0-9_-]{24}$/;
 const JOIN = '420["joinProcessRoom",{"projectId":12,"tenantId":"127_0_0_1"}]';
 const JOINED = '430[{"ok":true}]';
 
@@ -34,7 +34,7 @@ async function openLink(t, on = server) {
 async function connect(t, on = server) {
     const link = await openLink(t, on);
     link.text(`40{"token":"${on.token}"}`);
-    assert.match(await link.next(), /^40\{"sid":"[A-Za-z0-9_-]{20}"\}$/);
+    assert.match(await link.next(), /^40\{"sid":"[A-Za-z0-9_-]{24}"\}$/);
     return link;
 }
 
@@ -67,12 +67,12 @@ test('C# 3.x, as the sample client of the dialect', async (t) => {
         assert.equal(whole, String.fromCharCode(0x81, ...(n < 126 ? [n] : [126, n >> 8, n & 255])) + packet);
         return packet;
     };
-    const sid = '[A-Za-z0-9_-]{20}';
+    const sid = '[A-Za-z0-9_-]{24}';
     const numbers = '"pingInterval":25000,"pingTimeout":20000,"maxPayload":20000';
     const open = await text(`0\\{"sid":"${sid}","upgrades":\\[\\],${numbers}\\}`);
     raw.send(frame('text', `40{"token":"${api.token}","withCredentials":true}`));
     const joined = await text(`40\\{"sid":"${sid}"\\}`);
-    assert.notEqual(open.slice(8, 28), joined.slice(9, 29)); // the link's sid is a secret
+    assert.notEqual(open.slice(8, 32), joined.slice(9, 33)); // the link's sid is a secret
     raw.send(frame('text', '42["joinProcessRoom",{"projectId":12,"tenantId":"127_0_0_1"}]'));
     const job = await dispatch(api, 'pseudo');
     const { number } = await api.end(job);
@@ -101,7 +101,7 @@ const CLOSES = [
     '42', '4212', '43', '4312', // events and acks without JSON
     '40["a"]', '40null', '40"x"', '40{a}', '40mw,',
     '41{"a":1}', '44{"message":"x"}', '40', '40{}',
-    '450-["a"]', '45-["a"]', '451["a"]', '4511-["a"]', '451-["a",{"_placeholder":true,"num":0}]', '461-1[]',
+    '450-["a"]', '45-["a"]', '451["a"]', '4511-["a"]',
     '4299999999999999999999["a"]', // an ack id beyond 2^53-1
     '2', '2probe', '7', 'x', '', '1', 'bAAAA',
 ];
@@ -119,6 +119,12 @@ test('bad packets close the link, and disturb nobody else', async (t) => {
             await link.closed(null);
         });
     }
+    await t.test('text where an attachment was announced', async (t) => {
+        const link = await connect(t);
+        link.text('451-["a",{"_placeholder":true,"num":0}]');
+        link.text('42["b"]');
+        await link.closed(null);
+    });
     await t.test('a binary frame that nothing announced', async (t) => {
         const link = await connect(t);
         link.send('binary', Buffer.from([1, 2, 3]));
@@ -201,7 +207,7 @@ test('several namespaces on one link', async (t) => {
     const api = await server.as('demo', 'spaces');
     const link = await openLink(t);
     link.text(`40/other,{"token":"${api.token}"}`);
-    assert.match(await link.next(), /^40\/other,\{"sid":"[A-Za-z0-9_-]{20}"\}$/);
+    assert.match(await link.next(), /^40\/other,\{"sid":"[A-Za-z0-9_-]{24}"\}$/);
     link.text('42/other,7["joinProcessRoom",{"projectId":"spaces","tenantId":"127_0_0_1"}]');
     assert.equal(await link.next(), '43/other,7[{"ok":true}]');
     const gate = new Gate(t);
@@ -357,7 +363,7 @@ test('plain requests that are no handshake', async () => {
 test('upgrades that are refused', async (t) => {
     const table = [
         ['/socket.io/?EIO=4', 'Transport unknown'],
-        ['/socket.io/?EIO=4&transport=polling', 'Transport unknown'],
+        ['/socket.io/?EIO=4&transport=polling', 'Bad request'],
         ['/socket.io/?EIO=3&transport=websocket', 'Unsupported protocol version'],
         ['/socket.io/?transport=websocket', 'Unsupported protocol version'],
         ['/socket.io/?EIO=4&EIO=5&transport=websocket', 'Unsupported protocol version'],
@@ -372,8 +378,8 @@ test('upgrades that are refused', async (t) => {
         assert.equal(answer.status, 400, path);
         assert.equal(answer.body, message);
         assert.match(answer.head, /\r\nContent-Type: text\/html\r\n/i);
-        raw.send('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'); // the connection still speaks HTTP
-        assert.equal((await raw.answer()).status, 200);
+        assert.match(answer.head, /\r\nConnection: close\r\n/i);
+        assert.equal(await raw.rest(), '');
     }
     const versions = { 'Sec-WebSocket-Version': '12' };
     const raw = await RawConnection.open(t, server.port);

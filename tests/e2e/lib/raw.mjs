@@ -44,9 +44,13 @@ export class RawConnection {
         }
     }
 
-    /** An answer with a Content-Length, or without a body: {status, head, body}. */
+    /** An answer with a Content-Length, in one chunk, or without a body: {status, head, body}. */
     async answer() {
         const head = await this.until(/\r\n\r\n/, 'the head of an answer');
+        if (/\r\nTransfer-Encoding: chunked\r\n/i.test(head)) {
+            const [, body] = /^[0-9a-f]+\r\n([^]*)\r\n0\r\n\r\n$/.exec(await this.until(/\r\n0\r\n\r\n/, 'the last chunk'));
+            return { status: Number(head.slice(9, 12)), head, body };
+        }
         const bytes = Number(/\r\nContent-Length: (\d+)/i.exec(head)?.[1] ?? 0);
         const body = await this.until(new RegExp(`^[^]{${bytes}}`), 'the body of an answer');
         return { status: Number(head.slice(9, 12)), head, body };
