@@ -7,8 +7,8 @@
  * requests that answer each other's neighbours could pile up calls without end.
  *
  * Input is read where it came in, in the loop's scratch memory; only what cannot be used yet is kept. A
- * request owns its bytes: a head is copied to its arena, a body collected in its buffer. So an idle
- * connection owns no memory but its struct, and a request can outlive its connection.
+ * request owns its bytes: a head is copied to a piece of memory of its size, a body collected in its buffer.
+ * So an idle connection owns no memory but its struct, and a request can outlive its connection.
  *
  * Two things slow a client down that pipelines: while a request is handled, no more than KEPT_MAX waits
  * unread; and while more than QUEUED_MAX of answers, or a file, have not gone out, no further request begins.

@@ -73,19 +73,19 @@ static void collect(struct sio_poll *poll, struct batch *out)
     }
 }
 
+/* The CORS headers have been added before. */
 static void answer_payload(const struct sio_link *link, struct rb_request *request, const struct batch *batch,
                            bool wants_base64)
 {
-    struct rb_sio_door *door = link->here->door;
     enum rb_eio_form form = rb_eio_form_of(link->revision == 3, batch->has_binary, wants_base64);
     struct rb_buf body = {0};
     for (unsigned i = 0; i < batch->count; i++)
         rb_eio_payload_put(&body, form, i == 0, batch->items[i].is_binary, batch->items[i].packet);
     rb_answer_header(request, "Cache-Control", RB_STR("no-store"));
     if (body.failed)
-        requests_answer(door, request, 503, "text/plain", RB_STR_NONE);
+        rb_answer(request, 503, RB_STR("text/plain"), RB_STR_NONE);
     else
-        requests_answer(door, request, 200, rb_eio_form_media_type(form), rb_buf_str(&body));
+        rb_answer(request, 200, rb_str_of(rb_eio_form_media_type(form)), rb_buf_str(&body));
     rb_buf_fini(&body);
 }
 
@@ -218,6 +218,7 @@ void poll_open(const struct link_endpoint *endpoint, struct links_here *here, st
     link_begin(link, request);
     link_put_open(link, &packet);
     batch_add(&batch, rb_buf_str(&packet), false, NULL);
+    requests_add_cors(here->door, request);
     answer_payload(link, request, &batch, false);
     rb_buf_fini(&packet);
 }
@@ -249,6 +250,8 @@ void poll_get(struct sio_link *link, struct rb_request *request)
         link->wants_base64 || (rb_request_query(request, "b64", &b64) && rb_str_is(b64, "1"));
     request->arg = link;
     rb_request_on_gone(request, on_get_gone);
+    requests_add_cors(link->here->door, request);
+    rb_request_forget_head(request); /* clients wait in it nearly all of the time */
     poll_want_output(poll);
 }
 
