@@ -30,7 +30,9 @@ struct server {
     uint16_t port;
     pthread_t thread;
     int fds_before;
-    sem_t reached; /* handlers and owners post it when something happened that a test waits for */
+    sem_t reached;           /* handlers and owners post it when something happened that a test waits for */
+    struct rb_request *held; /* held.h; the loop's thread only */
+    _Atomic int gone_count;  /* of those that were held and watched */
 };
 
 static inline void wait_for(sem_t *reached)
@@ -125,6 +127,29 @@ static inline void server_start(struct server *server, struct rb_router *router,
     assert_int_equal(pthread_create(&server->thread, NULL, run_loop, server->loop), 0);
 }
 
+struct server_route {
+    enum rb_http1_method method;
+    const char *pattern;
+    struct rb_route route; /* without its arg */
+};
+
+static inline struct rb_router *server_router(const struct server_route *routes, size_t n, void *arg)
+{
+    struct rb_router *router = rb_router_new();
+    for (size_t i = 0; i < n; i++) {
+        struct rb_route route = routes[i].route;
+        route.arg = arg;
+        assert_int_equal(rb_router_add_route(router, routes[i].method, rb_str_of(routes[i].pattern), &route),
+                         RB_OK);
+    }
+    return router;
+}
+
+static inline void server_drain(void *arg)
+{
+    rb_http_drain(((struct server *)arg)->http);
+}
+
 static inline void close_listener(void *arg)
 {
     struct server *server = arg;
@@ -175,6 +200,20 @@ static inline void server_stop(struct server *server)
     rb_loop_free(server->loop);
     sem_destroy(&server->reached);
     assert_int_equal(count_fds(), server->fds_before);
+}
+
+/* What a test with one server begins and ends with, for cmocka. */
+static inline int server_setup(void **state, struct server *server, struct rb_router *router)
+{
+    server_start(server, router, &test_limits);
+    *state = server;
+    return 0;
+}
+
+static inline int server_teardown(void **state)
+{
+    server_stop(*state);
+    return 0;
 }
 
 /* ---- clients ---- */
@@ -233,15 +272,37 @@ static inline void client_read_until(int fd, struct rb_buf *in, const char *text
         if (!client_read(fd, in)) fail_msg("it closed before \"%s\", after \"%s\"", text, rb_buf_text(in));
 }
 
-/* Sends the input, reads until the server closes. */
-static inline struct rb_buf exchange(struct server *server, const char *input)
+static inline int client_ask(struct server *server, const char *input)
 {
-    struct rb_buf answer = {0};
     int fd = client_open(server);
     client_say(fd, input);
+    return fd;
+}
+
+/* Sends it in two pieces, cut there, or byte by byte if `cut` is 0; the server reads each by itself. */
+static inline void client_send_cut(struct server *server, int fd, const char *p, size_t n, size_t cut)
+{
+    size_t step = cut ? cut : 1;
+    for (size_t at = 0; at < n; at += step) {
+        if (at > 0 && cut) step = n - at;
+        client_send(fd, p + at, step);
+        settle(server);
+    }
+}
+
+/* Reads until the server closes, and closes. */
+static inline struct rb_buf client_finish(int fd)
+{
+    struct rb_buf answer = {0};
     client_read_all(fd, &answer);
     close(fd);
     return answer;
+}
+
+/* Sends the input, reads until the server closes. */
+static inline struct rb_buf exchange(struct server *server, const char *input)
+{
+    return client_finish(client_ask(server, input));
 }
 
 static inline void assert_has(struct rb_buf *answer, const char *text)
@@ -266,6 +327,30 @@ static inline void drop_dates(struct rb_buf *answer)
     }
     rb_buf_fini(answer);
     *answer = kept;
+}
+
+/* An exchange is {input, what must be in the output, something else that must, what must not or NULL}. */
+static inline void assert_exchange(const char *const expected[4], struct rb_buf *answer)
+{
+    if (!strstr(rb_buf_text(answer), expected[1])) print_error("%s\n", expected[0]);
+    assert_has(answer, expected[1]);
+    assert_has(answer, expected[2]);
+    if (expected[3]) assert_has_not(answer, expected[3]);
+}
+
+/* However the input is cut, the answer is the same. */
+static inline void assert_same_however_cut(struct server *server, const char *input, struct rb_buf *expected)
+{
+    size_t n = strlen(input);
+    for (size_t cut = 0; cut <= n; cut++) {
+        int fd = client_open(server);
+        client_send_cut(server, fd, input, n, cut);
+        struct rb_buf answer = client_finish(fd);
+        drop_dates(&answer);
+        if (!rb_str_eq(rb_buf_str(&answer), rb_buf_str(expected)))
+            fail_msg("%zu: \"%s\"", cut, rb_buf_text(&answer));
+        rb_buf_fini(&answer);
+    }
 }
 
 #endif

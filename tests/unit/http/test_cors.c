@@ -60,37 +60,19 @@ static void upgrade(struct rb_request *request, void *arg)
 
 static struct rb_router *make_router(void)
 {
-    static const struct {
-        enum rb_http1_method method;
-        const char *pattern;
-        struct rb_route route;
-    } routes[] = {
+    static const struct server_route routes[] = {
         {RB_HTTP1_GET, "/{cors}", {.handler = answer, .on_head = add}},
         {RB_HTTP1_POST, "/{cors}", {.handler = answer, .on_head = add, .body_max = 3}},
         {RB_HTTP1_OPTIONS, "/{cors}", {.handler = preflight}},
         {RB_HTTP1_GET, "/{cors}/fail", {.handler = answer_problem, .on_head = add}},
         {RB_HTTP1_GET, "/{cors}/socket", {.handler = upgrade, .on_head = add}},
     };
-    struct rb_router *router = rb_router_new();
-    for (size_t i = 0; i < RB_COUNT(routes); i++)
-        assert_int_equal(rb_router_add_route(router, routes[i].method, rb_str_of(routes[i].pattern),
-                                             &routes[i].route),
-                         RB_OK);
-    return router;
+    return server_router(routes, RB_COUNT(routes), NULL);
 }
 
 static int start(void **state)
 {
-    (void)state;
-    server_start(&server, make_router(), &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    return server_setup(state, &server, make_router());
 }
 
 /* ---- tests ---- */
@@ -147,10 +129,9 @@ static void headers_of_upgrades(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /some-with/socket HTTP/1.1\r\nHost: h\r\n" ONE
-                   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                   "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+    int fd = client_ask(&server, "GET /some-with/socket HTTP/1.1\r\nHost: h\r\n" ONE
+                                 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
     client_read_until(fd, &in, "\r\n\r\n");
     assert_has(&in, "HTTP/1.1 101 ");
     assert_has(&in, ALLOWS_ONE "Access-Control-Allow-Credentials: true\r\nVary: Origin\r\n");
@@ -175,8 +156,8 @@ static void what_is_valid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(headers_of_answers, start, stop),
-        cmocka_unit_test_setup_teardown(headers_of_upgrades, start, stop),
+        cmocka_unit_test_setup_teardown(headers_of_answers, start, server_teardown),
+        cmocka_unit_test_setup_teardown(headers_of_upgrades, start, server_teardown),
         cmocka_unit_test(what_is_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

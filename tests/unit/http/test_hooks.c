@@ -1,9 +1,8 @@
 /* What routes can say to a request besides handling it, and clients that go at any moment. */
-#include "http/loopback.h"
+#include "http/held.h"
 
 static struct server server;
-static struct rb_request *held; /* the loop's thread only */
-static _Atomic int gone_count, handled_count;
+static _Atomic int handled_count;
 
 /* ---- hooks and handlers ---- */
 
@@ -44,28 +43,6 @@ static void count_handled(struct rb_request *request, void *arg)
     hello(request, arg);
 }
 
-static void on_gone(struct rb_request *request)
-{
-    (void)request;
-    gone_count++;
-    sem_post(&server.reached);
-}
-
-static void answer_gone(struct rb_request *request)
-{
-    on_gone(request);
-    rb_answer(request, 200, RB_STR_NONE, RB_STR("bye"));
-}
-
-static void hold(struct rb_request *request, void *arg)
-{
-    (void)arg;
-    held = request;
-    rb_str way = rb_request_header(request, "X-Watch");
-    if (way.p) rb_request_on_gone(request, rb_str_is(way, "answer") ? answer_gone : on_gone);
-    sem_post(&server.reached);
-}
-
 static void refuse_plainly(struct rb_request *request, void *arg, rb_err err)
 {
     (void)arg;
@@ -88,39 +65,22 @@ static void closing(struct rb_request *request, void *arg)
     rb_answer(request, 400, RB_STR("text/html"), RB_STR("no"));
 }
 
-static void answer_held(void *arg)
-{
-    (void)arg;
-    rb_answer(held, 200, RB_STR_NONE, RB_STR("late"));
-    held = NULL;
-}
-
 static void watch_held(void *arg)
 {
-    int before = gone_count;
-    rb_request_on_gone(held, arg ? answer_gone : on_gone);
-    assert_int_equal(gone_count, before); /* never from inside */
+    int before = server.gone_count;
+    rb_request_on_gone(server.held, arg ? answer_gone : on_gone);
+    assert_int_equal(server.gone_count, before); /* never from inside */
 }
 
 static void watch_held_not(void *arg)
 {
     watch_held(arg);
-    rb_request_on_gone(held, NULL);
-}
-
-static void drain(void *arg)
-{
-    (void)arg;
-    rb_http_drain(server.http);
+    rb_request_on_gone(server.held, NULL);
 }
 
 static struct rb_router *make_router(void)
 {
-    static const struct {
-        enum rb_http1_method method;
-        const char *pattern;
-        struct rb_route route;
-    } routes[] = {
+    static const struct server_route routes[] = {
         {RB_HTTP1_GET, "/hello", {.handler = hello}},
         {RB_HTTP1_GET, "/shout/{id}", {.handler = shout, .on_head = note_head}},
         {RB_HTTP1_POST, "/shout/{id}", {.handler = shout, .on_head = note_head}},
@@ -135,29 +95,13 @@ static struct rb_router *make_router(void)
         {RB_HTTP1_GET, "/late", {.handler = hold}},
         {RB_HTTP1_GET, "/closing", {.handler = closing}},
     };
-    struct rb_router *router = rb_router_new();
-    for (size_t i = 0; i < RB_COUNT(routes); i++) {
-        struct rb_route route = routes[i].route;
-        route.arg = &server;
-        assert_int_equal(rb_router_add_route(router, routes[i].method, rb_str_of(routes[i].pattern), &route),
-                         RB_OK);
-    }
-    return router;
+    return server_router(routes, RB_COUNT(routes), &server);
 }
 
 static int start(void **state)
 {
-    (void)state;
-    gone_count = handled_count = 0;
-    server_start(&server, make_router(), &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    handled_count = 0;
+    return server_setup(state, &server, make_router());
 }
 
 /* ---- one connection, some requests ---- */
@@ -208,16 +152,10 @@ static void exchanges_one_by_one(void **state)
 {
     (void)state;
     for (size_t i = 0; i < RB_COUNT(exchanges); i++) {
-        struct rb_buf answer = {0};
-        int fd = client_open(&server);
-        client_say(fd, exchanges[i][0]);
+        int fd = client_ask(&server, exchanges[i][0]);
         shutdown(fd, SHUT_WR);
-        client_read_all(fd, &answer);
-        close(fd);
-        if (!strstr(rb_buf_text(&answer), exchanges[i][1])) print_error("%s\n", exchanges[i][0]);
-        assert_has(&answer, exchanges[i][1]);
-        assert_has(&answer, exchanges[i][2]);
-        if (exchanges[i][3]) assert_has_not(&answer, exchanges[i][3]);
+        struct rb_buf answer = client_finish(fd);
+        assert_exchange(exchanges[i], &answer);
         rb_buf_fini(&answer);
     }
     assert_int_equal(handled_count, 0);
@@ -236,23 +174,7 @@ static void cut_anywhere(void **state)
     assert_has(&expected, "\r\n\r\nABCHTTP/1.1 403");
     assert_has(&expected, "\r\n\r\nearlyHTTP/1.1 200");
     assert_has(&expected, "\r\n\r\nDEHTTP/1.1 413");
-    size_t bytes = sizeof pipelined - 1;
-    for (size_t cut = 0; cut < bytes; cut++) { /* at 0: byte by byte */
-        struct rb_buf answer = {0};
-        int fd = client_open(&server);
-        size_t step = cut ? cut : 1;
-        for (size_t at = 0; at < bytes; at += step) {
-            if (at > 0 && cut) step = bytes - at;
-            client_send(fd, pipelined + at, step);
-            settle(&server);
-        }
-        client_read_all(fd, &answer);
-        close(fd);
-        drop_dates(&answer);
-        if (!rb_str_eq(rb_buf_str(&answer), rb_buf_str(&expected)))
-            fail_msg("%zu: \"%s\"", cut, rb_buf_text(&answer));
-        rb_buf_fini(&answer);
-    }
+    assert_same_however_cut(&server, pipelined, &expected);
     rb_buf_fini(&expected);
 }
 
@@ -260,8 +182,8 @@ static void continues_after_the_hook(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, POST("/shout/5", "Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n"));
+    int fd = client_ask(&server, POST("/shout/5",
+                                      "Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n"));
     client_read_until(fd, &in, "HTTP/1.1 100 Continue\r\n\r\n");
     client_say(fd, "abc");
     client_read_all(fd, &in);
@@ -276,11 +198,10 @@ static void answered_amid_the_body(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, POST("/held", "Content-Length: 6\r\n") "abc");
+    int fd = client_ask(&server, POST("/held", "Content-Length: 6\r\n") "abc");
     wait_for(&server.reached);
     settle(&server);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     client_read_until(fd, &in, "late");
     assert_has_not(&in, "Connection");
     settle(&server);
@@ -298,15 +219,14 @@ static void skipping_ends(void **state)
     (void)state;
     for (int way = 0; way < 2; way++) {
         struct rb_buf in = {0};
-        int fd = client_open(&server);
-        client_say(fd, POST("/early", "Content-Length: 6\r\n") "abc");
+        int fd = client_ask(&server, POST("/early", "Content-Length: 6\r\n") "abc");
         client_read_until(fd, &in, "early");
         settle(&server);
         assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), -1);
         if (way == 0)
             rb_clock_test_advance_ms(test_limits.body_timeout_ms);
         else
-            server_call(&server, drain, NULL);
+            server_call(&server, server_drain, &server);
         settle(&server);
         settle(&server);
         assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), 0);
@@ -318,17 +238,14 @@ static void skipping_ends(void **state)
 static void refused_for_its_slowness(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, POST("/small/1", "Content-Length: 6\r\n") "abc");
+    int fd = client_ask(&server, POST("/small/1", "Content-Length: 6\r\n") "abc");
     settle(&server);
     rb_clock_test_advance_ms(test_limits.body_timeout_ms);
-    client_read_all(fd, &in);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "408 Request Timeout\r\n");
     assert_has(&in, "X-Reason: request_timeout\r\nConnection: close\r\nContent-Type: text/html\r\n");
     assert_has(&in, "X-Head: 1\r\n");
     rb_buf_fini(&in);
-    close(fd);
 }
 
 /* A refusal may take its time, like any answer, and is not refused a second time meanwhile. */
@@ -341,21 +258,18 @@ static void refused_later(void **state)
         POST("/small/later", "Content-Length: 6\r\n") "012",
     };
     for (size_t i = 0; i < RB_COUNT(inputs); i++) {
-        struct rb_buf in = {0};
-        int fd = client_open(&server);
-        client_say(fd, inputs[i]);
+        int fd = client_ask(&server, inputs[i]);
         settle(&server);
         if (i == 2) rb_clock_test_advance_ms(test_limits.body_timeout_ms);
         wait_for(&server.reached);
         client_say(fd, "more of it");
         rb_clock_test_advance_ms(test_limits.body_timeout_ms);
         settle(&server);
-        server_call(&server, answer_held, NULL);
-        client_read_all(fd, &in);
+        server_call(&server, answer_held, &server);
+        struct rb_buf in = client_finish(fd);
         assert_has(&in, "Connection: close\r\n");
         assert_has(&in, "\r\n\r\nlate");
         rb_buf_fini(&in);
-        close(fd);
     }
 }
 
@@ -365,10 +279,9 @@ enum { HALF_CLOSED, CLOSED, RESET, CUT, WAYS };
 
 static void go(int fd, int way)
 {
-    struct linger at_once = {.l_onoff = 1};
-    if (way == RESET) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (way == RESET) client_reset(fd);
     if (way == HALF_CLOSED) shutdown(fd, SHUT_WR);
-    if (way == CLOSED || way == RESET) close(fd);
+    if (way == CLOSED) close(fd);
     if (way == CUT) server_call(&server, cut_connections, &server);
 }
 
@@ -383,15 +296,14 @@ static void gone_amid_the_body(void **state)
     };
     for (int way = 0; way < WAYS; way++) {
         for (size_t i = 0; i < RB_COUNT(inputs); i++) {
-            gone_count = 0;
-            int fd = client_open(&server);
-            client_say(fd, inputs[i]);
+            server.gone_count = 0;
+            int fd = client_ask(&server, inputs[i]);
             wait_for(&server.reached);
             settle(&server);
             go(fd, way);
             if (i < 3) wait_for(&server.reached);
             wait_for_streams(&server, 0);
-            assert_int_equal(gone_count, i < 3 ? 1 : 0);
+            assert_int_equal(server.gone_count, i < 3 ? 1 : 0);
             if (way == HALF_CLOSED || way == CUT) close(fd);
         }
     }
@@ -402,17 +314,17 @@ static void gone_amid_the_body(void **state)
 static void gone_before_the_hook(void **state)
 {
     (void)state;
-    int fd = client_open(&server);
-    client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n" POST("/held",
-                                                                "Content-Length: 6\r\nX-Watch: 1\r\n") "abc");
+    static const char input[] = "GET /late HTTP/1.1\r\nHost: h\r\n\r\n" /* in the way */
+        POST("/held", "Content-Length: 6\r\nX-Watch: 1\r\n") "abc";
+    int fd = client_ask(&server, input);
     shutdown(fd, SHUT_WR);
     wait_for(&server.reached);
     settle(&server);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     wait_for(&server.reached); /* held */
     wait_for(&server.reached); /* gone */
     wait_for_streams(&server, 0);
-    assert_int_equal(gone_count, 1);
+    assert_int_equal(server.gone_count, 1);
     assert_int_equal(handled_count, 0);
     close(fd);
 }
@@ -423,21 +335,20 @@ static void gone_before_anybody_cared(void **state)
     (void)state;
     for (int way = 0; way < WAYS; way++) {
         for (int answers = 0; answers < 2; answers++) {
-            gone_count = 0;
-            int fd = client_open(&server);
-            client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+            server.gone_count = 0;
+            int fd = client_ask(&server, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
             wait_for(&server.reached);
             go(fd, way);
             if (way == RESET || way == CUT) wait_for_streams(&server, 0);
             settle(&server);
             server_call(&server, watch_held_not, NULL);
             settle(&server);
-            assert_int_equal(gone_count, 0);
+            assert_int_equal(server.gone_count, 0);
             server_call(&server, watch_held, answers ? &server : NULL);
             wait_for(&server.reached);
             settle(&server);
-            assert_int_equal(gone_count, 1);
-            server_call(&server, answers ? do_nothing : answer_held, NULL);
+            assert_int_equal(server.gone_count, 1);
+            server_call(&server, answers ? do_nothing : answer_held, &server);
             if (way == HALF_CLOSED) {
                 struct rb_buf in = {0};
                 client_read_all(fd, &in);
@@ -447,7 +358,7 @@ static void gone_before_anybody_cared(void **state)
             }
             if (way == HALF_CLOSED || way == CUT) close(fd);
             wait_for_streams(&server, 0);
-            assert_int_equal(gone_count, 1);
+            assert_int_equal(server.gone_count, 1);
         }
     }
 }
@@ -463,25 +374,23 @@ static void answered_before_it_was_told(void **state)
 {
     (void)state;
     for (int way = 0; way < WAYS; way++) {
-        int fd = client_open(&server);
-        client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+        int fd = client_ask(&server, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
         wait_for(&server.reached);
-        int other = client_open(&server);
-        client_say(other, "GET /he"); /* takes the memory in which the next request is read */
+        int other = client_ask(&server, "GET /he"); /* takes the memory in which the next request is read */
         settle(&server);
         go(fd, way);
         settle(&server);
-        server_call(&server, watch_and_answer, NULL);
+        server_call(&server, watch_and_answer, &server);
         close(other);
         if (way == HALF_CLOSED || way == CUT) close(fd);
         wait_for_streams(&server, 0);
     }
-    assert_int_equal(gone_count, 0);
+    assert_int_equal(server.gone_count, 0);
 }
 
 int main(void)
 {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, start, server_teardown)
     const struct CMUnitTest tests[] = {
         RUN(exchanges_one_by_one),
         RUN(cut_anywhere),

@@ -1,11 +1,9 @@
 /* Requests that go on on another loop, with their connections. */
-#include "http/loopback.h"
+#include "http/held.h"
 
 #include <stdlib.h>
 
 static struct server a, b; /* clients come in at a */
-static struct rb_request *held;
-static _Atomic int gone_count;
 
 static struct server *other(const struct rb_request *request)
 {
@@ -25,12 +23,6 @@ static bool is_wanted_here(struct rb_request *request)
 }
 
 /* ---- hooks and handlers ---- */
-
-static void on_gone(struct rb_request *request)
-{
-    (void)request;
-    gone_count++;
-}
 
 /* What is set before a move must not be found after it. */
 static void move(struct rb_request *request)
@@ -71,23 +63,10 @@ static void refuse(struct rb_request *request, void *arg, rb_err err)
     rb_answer(request, rb_reason(err)->http_status, RB_STR("text/html"), RB_STR(""));
 }
 
-static void hold(struct rb_request *request, void *arg)
-{
-    (void)arg;
-    held = request;
-    sem_post(&a.reached);
-}
-
-static void answer_held(void *arg)
-{
-    (void)arg;
-    rb_answer(held, 200, RB_STR_NONE, RB_STR("late"));
-}
-
 static void move_held(void *arg)
 {
     (void)arg;
-    rb_request_move(held, b.http);
+    rb_request_move(a.held, b.http);
 }
 
 enum { BIG = 8 * 1024 * 1024 }; /* more than the kernel holds */
@@ -114,11 +93,7 @@ static void big_file(struct rb_request *request, void *arg)
 
 static struct rb_router *make_router(void)
 {
-    static const struct {
-        enum rb_http1_method method;
-        const char *pattern;
-        struct rb_route route;
-    } routes[] = {
+    static const struct server_route routes[] = {
         {RB_HTTP1_GET, "/here", {.handler = handle}},
         {RB_HTTP1_POST, "/here", {.handler = handle}},
         {RB_HTTP1_GET, "/at/{place}", {.handler = handle}},
@@ -129,26 +104,11 @@ static struct rb_router *make_router(void)
         {RB_HTTP1_GET, "/big", {.handler = big}},
         {RB_HTTP1_GET, "/file", {.handler = big_file}},
     };
-    struct rb_router *router = rb_router_new();
-    for (size_t i = 0; i < RB_COUNT(routes); i++)
-        assert_int_equal(rb_router_add_route(router, routes[i].method, rb_str_of(routes[i].pattern),
-                                             &routes[i].route),
-                         RB_OK);
-    return router;
+    return server_router(routes, RB_COUNT(routes), &a);
 }
-
-static const struct rb_http_limits few = {
-    .head = {.head_max = 2048, .target_max = 256},
-    .body_max = 4 * 1024 * 1024,
-    .header_timeout_ms = 10000,
-    .body_timeout_ms = 20000,
-    .idle_timeout_ms = 60000,
-    .connections_max = 1,
-};
 
 static int start_with(const struct rb_http_limits *limits_of_b)
 {
-    gone_count = 0;
     server_start(&a, make_router(), &test_limits);
     server_start(&b, make_router(), limits_of_b);
     return 0;
@@ -163,6 +123,8 @@ static int start(void **state)
 static int start_with_few(void **state)
 {
     (void)state;
+    struct rb_http_limits few = test_limits;
+    few.connections_max = 1;
     return start_with(&few);
 }
 
@@ -224,8 +186,7 @@ static void moved_requests(void **state)
     for (size_t i = 0; i < RB_COUNT(cases); i++) {
         for (int is_half_closed = 0; is_half_closed < 2; is_half_closed++) {
             struct rb_buf in = {0};
-            int fd = client_open(&a);
-            client_say(fd, cases[i][0]);
+            int fd = client_ask(&a, cases[i][0]);
             if (is_half_closed) shutdown(fd, SHUT_WR);
             client_read_all(fd, &in);
             close(fd);
@@ -235,7 +196,7 @@ static void moved_requests(void **state)
             rb_buf_fini(&in);
         }
     }
-    assert_int_equal(gone_count, 0);
+    assert_int_equal(a.gone_count, 0);
 }
 
 static void settle_both(void)
@@ -251,14 +212,12 @@ static void moved_byte_by_byte(void **state)
     (void)state;
     for (size_t i = 0; i < RB_COUNT(cases); i++) {
         if (strstr(cases[i][0], "Expect")) continue; /* is told to continue, which the others are not */
-        struct rb_buf in = {0};
         int fd = client_open(&a);
         for (const char *p = cases[i][0]; *p; p++) {
             client_send(fd, p, 1);
             settle_both();
         }
-        client_read_all(fd, &in);
-        close(fd);
+        struct rb_buf in = client_finish(fd);
         assert_answers(&in, cases[i]);
         rb_buf_fini(&in);
     }
@@ -293,8 +252,7 @@ static void counted_there(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&a);
-    client_say(fd, GET("/here"));
+    int fd = client_ask(&a, GET("/here"));
     client_read_until(fd, &in, "X-Place: a");
     wait_for_streams(&a, 1);
     client_say(fd, GET("/at/b"));
@@ -317,19 +275,16 @@ static void earlier_answers_first(void **state)
     static const char *const inputs[] = {GET("/big") GET("/at/b") LAST, GET("/file") GET("/head/b") LAST,
                                          GET("/file") GET("/big") GET("/here") GET("/at/b") LAST};
     for (size_t i = 0; i < RB_COUNT(inputs); i++) {
-        struct rb_buf in = {0};
-        int fd = client_open(&a);
-        client_say(fd, inputs[i]);
+        int fd = client_ask(&a, inputs[i]);
         settle_both();
         wait_for_streams(&a, 1); /* it waits */
         wait_for_streams(&b, 0);
-        client_read_all(fd, &in);
+        struct rb_buf in = client_finish(fd);
         assert_true(in.n > (i == 2 ? 2 * BIG : BIG));
         assert_non_null(memmem(in.p, in.n, "X-Place: b\r\n", 12));
         wait_for_streams(&a, 0);
         wait_for_streams(&b, 0);
         rb_buf_fini(&in);
-        close(fd);
     }
 }
 
@@ -337,58 +292,53 @@ static void earlier_answers_first(void **state)
 static void half_closed_while_it_waits(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&a);
-    client_say(fd, GET("/late/") GET("/here") GET("/at/b"));
+    int fd = client_ask(&a, GET("/late/") GET("/here") GET("/at/b"));
     shutdown(fd, SHUT_WR);
     wait_for(&a.reached);
     settle(&a);
-    server_call(&a, answer_held, NULL); /* the second answer still waits when the third request is to go */
-    client_read_all(fd, &in);
+    server_call(&a, answer_held, &a); /* the second answer still waits when the third request is to go */
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "\r\n\r\nlateHTTP/1.1 200 OK");
     assert_has(&in, "X-Place: b\r\n");
-    assert_int_equal(gone_count, 0);
+    assert_int_equal(a.gone_count, 0);
     rb_buf_fini(&in);
-    close(fd);
 }
 
 static void cut_while_it_waits(void **state)
 {
     (void)state;
     for (int way = 0; way < 3; way++) {
-        struct linger at_once = {.l_onoff = 1};
-        int fd = client_open(&a);
-        client_say(fd, way == 2 ? GET("/late/") : GET("/big") GET("/at/b") GET("/here"));
+        int fd = client_ask(&a, way == 2 ? GET("/late/") : GET("/big") GET("/at/b") GET("/here"));
         if (way == 2) wait_for(&a.reached);
         settle_both();
-        if (way != 1) server_call(&a, cut_connections, &a);
-        if (way == 1) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        close(fd);
+        if (way == 1) {
+            client_reset(fd);
+        } else {
+            server_call(&a, cut_connections, &a);
+            close(fd);
+        }
         wait_for_streams(&a, 0);
         if (way == 2) server_call(&a, move_held, NULL); /* nobody is left to be moved */
         settle_both();
         wait_for_streams(&b, 0);
     }
-    assert_int_equal(gone_count, 0);
+    assert_int_equal(a.gone_count, 0);
 }
 
 /* A handler may find out later where the request belongs. */
 static void moved_later(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&a);
-    client_say(fd, GET("/late/") GET("/here") LAST);
+    int fd = client_ask(&a, GET("/late/") GET("/here") LAST);
     wait_for(&a.reached);
     settle(&a);
     server_call(&a, move_held, NULL);
     wait_for(&a.reached);
-    server_call(&b, answer_held, NULL);
-    client_read_all(fd, &in);
+    server_call(&b, answer_held, &a);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "\r\n\r\nlateHTTP/1.1 200 OK");
     assert_has(&in, "X-Place: b\r\n");
     rb_buf_fini(&in);
-    close(fd);
 }
 
 /* ---- limits and ends ---- */
@@ -402,17 +352,14 @@ static void full_there(void **state)
     int only = client_open(&b);
     wait_for_streams(&b, 1);
     for (size_t i = 0; i < RB_COUNT(inputs); i++) {
-        struct rb_buf in = {0};
-        int fd = client_open(&a);
-        client_say(fd, inputs[i]);
-        client_read_all(fd, &in);
+        int fd = client_ask(&a, inputs[i]);
+        struct rb_buf in = client_finish(fd);
         assert_has(&in, "503 Service Unavailable\r\n");
         assert_has(&in, "Connection: close\r\n");
         assert_has_not(&in, "200 OK");
         assert_has(&in, i < 2 ? "X-Place: b\r\nConnection: close\r\nContent-Type: text/html\r\n"
                               : "\"overloaded\"");
         rb_buf_fini(&in);
-        close(fd);
     }
     close(only);
     wait_for_streams(&b, 0);
@@ -420,11 +367,6 @@ static void full_there(void **state)
     assert_has(&in, "X-Place: b\r\n");
     assert_has_not(&in, "503");
     rb_buf_fini(&in);
-}
-
-static void drain(void *arg)
-{
-    rb_http_drain(((struct server *)arg)->http);
 }
 
 static void end(void *arg)
@@ -435,7 +377,7 @@ static void end(void *arg)
 static void draining_there(void **state)
 {
     (void)state;
-    server_call(&b, drain, &b);
+    server_call(&b, server_drain, &b);
     struct rb_buf in = exchange(&a, GET("/at/b") LAST);
     assert_answers(&in, (const char *const[3]){NULL, "b", ""});
     assert_has(&in, "Connection: close\r\n");
@@ -451,7 +393,7 @@ static void ended_there(void **state)
     wait_for(&a.reached);
     server_call(&b, end, &b);
     wait_for_streams(&b, 0); /* cut */
-    server_call(&b, answer_held, NULL);
+    server_call(&b, answer_held, &a);
     struct rb_buf in = exchange(&a, GET("/at/b") LAST);
     assert_int_equal(in.n, 0);
     in = exchange(&b, GET("/here") LAST);
@@ -465,21 +407,18 @@ static void ended_there(void **state)
 static void letter_to_a_loop_that_has_stopped(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
     server_start(&a, make_router(), &test_limits);
     server_start(&b, make_router(), &test_limits);
     server_call(&b, close_listener, &b);
     server_call(&b, end, &b);
     rb_loop_stop(b.loop);
     pthread_join(b.thread, NULL);
-    int fd = client_open(&a);
-    client_say(fd, POST("/head/b", "Content-Length: 3\r\n") "abc" LAST);
+    int fd = client_ask(&a, POST("/head/b", "Content-Length: 3\r\n") "abc" LAST);
     settle(&a);
     wait_for_streams(&a, 0);
     rb_loop_end(b.loop);
-    client_read_all(fd, &in);
+    struct rb_buf in = client_finish(fd);
     assert_int_equal(in.n, 0);
-    close(fd);
     rb_http_free(b.http);
     rb_router_free(b.router);
     rb_net_free(b.net);

@@ -1,5 +1,5 @@
 /* The whole of it over loopback: what a client sends and gets. */
-#include "http/loopback.h"
+#include "http/held.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -7,8 +7,6 @@
 
 /* ---- handlers ---- */
 
-static struct rb_request *held; /* the loop's thread only */
-static _Atomic int gone_count;
 static int highest_fd; /* of the files answered with */
 static const char file_text[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -53,43 +51,6 @@ static void nothing(struct rb_request *request, void *arg)
     rb_answer(request, 204, RB_STR_NONE, RB_STR("not to be seen"));
 }
 
-static void on_gone(struct rb_request *request)
-{
-    struct server *server = request->arg;
-    gone_count++;
-    sem_post(&server->reached);
-}
-
-static void late(struct rb_request *request, void *arg)
-{
-    struct server *server = arg;
-    held = request;
-    request->arg = server;
-    if (rb_request_header(request, "X-Watch").p) rb_request_on_gone(request, on_gone);
-    sem_post(&server->reached);
-}
-
-static void answer_when_gone(struct rb_request *request)
-{
-    struct server *server = request->arg;
-    rb_answer(request, 200, RB_STR_NONE, RB_STR("bye"));
-    sem_post(&server->reached);
-}
-
-static void fleeting(struct rb_request *request, void *arg)
-{
-    request->arg = arg;
-    rb_request_on_gone(request, answer_when_gone);
-    sem_post(&((struct server *)arg)->reached);
-}
-
-static void answer_held(void *arg)
-{
-    (void)arg;
-    rb_answer(held, 200, RB_STR_NONE, RB_STR("late"));
-    held = NULL;
-}
-
 static void file(struct rb_request *request, void *arg)
 {
     (void)arg;
@@ -120,44 +81,23 @@ static struct server server;
 
 static struct rb_router *make_router(void)
 {
-    static const struct {
-        enum rb_http1_method method;
-        const char *pattern;
-        size_t body_max;
-        rb_handler_fn *handler;
-    } routes[] = {
-        {RB_HTTP1_GET, "/hello", 0, hello},
-        {RB_HTTP1_POST, "/echo", 0, echo},
-        {RB_HTTP1_POST, "/small", 10, echo},
-        {RB_HTTP1_GET, "/items/{id}", 0, item},
-        {RB_HTTP1_GET, "/problems/{reason}", 0, problem},
-        {RB_HTTP1_DELETE, "/nothing", 0, nothing},
-        {RB_HTTP1_GET, "/late", 0, late},
-        {RB_HTTP1_GET, "/fleeting", 0, fleeting},
-        {RB_HTTP1_GET, "/file", 0, file},
-        {RB_HTTP1_GET, "/empty", 0, big_file},
+    static const struct server_route routes[] = {
+        {RB_HTTP1_GET, "/hello", {.handler = hello}},
+        {RB_HTTP1_POST, "/echo", {.handler = echo}},
+        {RB_HTTP1_POST, "/small", {.handler = echo, .body_max = 10}},
+        {RB_HTTP1_GET, "/items/{id}", {.handler = item}},
+        {RB_HTTP1_GET, "/problems/{reason}", {.handler = problem}},
+        {RB_HTTP1_DELETE, "/nothing", {.handler = nothing}},
+        {RB_HTTP1_GET, "/late", {.handler = hold}},
+        {RB_HTTP1_GET, "/file", {.handler = file}},
+        {RB_HTTP1_GET, "/empty", {.handler = big_file}},
     };
-    struct rb_router *router = rb_router_new();
-    for (size_t i = 0; i < RB_COUNT(routes); i++)
-        assert_int_equal(rb_router_add(router, routes[i].method, rb_str_of(routes[i].pattern),
-                                       routes[i].body_max, routes[i].handler, &server),
-                         RB_OK);
-    return router;
+    return server_router(routes, RB_COUNT(routes), &server);
 }
 
 static int start(void **state)
 {
-    (void)state;
-    gone_count = 0;
-    server_start(&server, make_router(), &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    return server_setup(state, &server, make_router());
 }
 
 /* ---- one request, one answer ---- */
@@ -248,9 +188,7 @@ static void exchanges_one_by_one(void **state)
     (void)state;
     for (size_t i = 0; i < RB_COUNT(exchanges); i++) {
         struct rb_buf answer = exchange(&server, exchanges[i][0]);
-        assert_has(&answer, exchanges[i][1]);
-        assert_has(&answer, exchanges[i][2]);
-        if (exchanges[i][3]) assert_has_not(&answer, exchanges[i][3]);
+        assert_exchange(exchanges[i], &answer);
         rb_buf_fini(&answer);
     }
 }
@@ -277,9 +215,8 @@ static void continues(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: "
-                   "100-continue\r\nConnection: close\r\n\r\n");
+    int fd = client_ask(&server, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: "
+                                 "100-continue\r\nConnection: close\r\n\r\n");
     client_read_until(fd, &in, "HTTP/1.1 100 Continue\r\n\r\n");
     client_say(fd, "abc");
     client_read_all(fd, &in);
@@ -323,23 +260,7 @@ static void cut_anywhere(void **state)
     assert_has(&expected, "Content-Type: a/b\r\nContent-Length: 5\r\n\r\nabcde");
     assert_has(&expected, "\"not_found\"");
     assert_has(&expected, "\r\n\r\n1234");
-    size_t bytes = sizeof pipelined - 1;
-    for (size_t cut = 0; cut <= bytes; cut++) { /* at 0: byte by byte */
-        struct rb_buf answer = {0};
-        int fd = client_open(&server);
-        size_t step = cut ? cut : 1;
-        for (size_t at = 0; at < bytes; at += step) {
-            if (at > 0 && cut) step = bytes - at;
-            client_send(fd, pipelined + at, step);
-            settle(&server);
-        }
-        client_read_all(fd, &answer);
-        close(fd);
-        drop_dates(&answer);
-        if (!rb_str_eq(rb_buf_str(&answer), rb_buf_str(&expected)))
-            fail_msg("%zu: \"%s\"", cut, rb_buf_text(&answer));
-        rb_buf_fini(&answer);
-    }
+    assert_same_however_cut(&server, pipelined, &expected);
     rb_buf_fini(&expected);
 }
 
@@ -361,13 +282,11 @@ static void *send_many(void *arg)
 static void ten_thousand_at_once(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
     pthread_t sender;
     int fd = client_open(&server);
     pthread_create(&sender, NULL, send_many, &fd);
-    client_read_all(fd, &in);
+    struct rb_buf in = client_finish(fd);
     pthread_join(sender, NULL);
-    close(fd);
     int count = 0;
     for (const char *p = rb_buf_text(&in); (p = strstr(p, "\r\n\r\nhello")) != NULL; p++) count++;
     assert_int_equal(count, MANY);
@@ -400,36 +319,32 @@ static void files_in_a_row(void **state)
 static void late_answer(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n" GET("/hello", "")); /* the second one waits */
+    int fd = client_ask(&server,
+                        "GET /late HTTP/1.1\r\nHost: h\r\n\r\n" GET("/hello", "")); /* the second one waits */
     wait_for(&server.reached);
     settle(&server);
     assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT), -1);
-    server_call(&server, answer_held, NULL);
-    client_read_all(fd, &in);
+    server_call(&server, answer_held, &server);
+    struct rb_buf in = client_finish(fd);
     const char *first = strstr(rb_buf_text(&in), "\r\n\r\nlate"),
                *second = strstr(rb_buf_text(&in), "\r\n\r\nhello");
     assert_true(first && second && first < second);
     rb_buf_fini(&in);
-    close(fd);
 }
 
 /* More behind a waiting request than is kept: nothing is lost. */
 static void late_answer_with_much_behind(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
     pthread_t sender;
     int fd = client_open(&server), count = 0;
     client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
     wait_for(&server.reached);
     pthread_create(&sender, NULL, send_many, &fd);
     settle(&server);
-    server_call(&server, answer_held, NULL);
-    client_read_all(fd, &in);
+    server_call(&server, answer_held, &server);
+    struct rb_buf in = client_finish(fd);
     pthread_join(sender, NULL);
-    close(fd);
     for (const char *p = rb_buf_text(&in); (p = strstr(p, "\r\n\r\nhello")) != NULL; p++) count++;
     assert_int_equal(count, MANY);
     rb_buf_fini(&in);
@@ -453,7 +368,7 @@ static void what_waits_is_bounded(void **state)
         settle(&server);
     }
     assert_in_range(sent, 1, bound - 1);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     rb_free(piece);
     close(fd);
 }
@@ -462,44 +377,40 @@ static void what_waits_is_bounded(void **state)
 static void half_closed_client_is_answered(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /incomp");
+    int fd =
+        client_ask(&server,
+                   "GET /late HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /incomp");
     shutdown(fd, SHUT_WR);
     wait_for(&server.reached);
     settle(&server);
-    server_call(&server, answer_held, NULL);
-    client_read_all(fd, &in);
+    server_call(&server, answer_held, &server);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "\r\n\r\nlate");
     assert_has(&in, "\r\n\r\nhello");
     rb_buf_fini(&in);
-    close(fd);
 }
 
 static void gone_before_the_answer(void **state)
 {
     (void)state;
-    struct linger at_once = {.l_onoff = 1};
     for (int way = 0; way < 4; way++) { /* 0: half-closed, 1: closed, 2: reset, 3: half-closed and cut */
         struct rb_buf in = {0};
-        int fd = client_open(&server);
-        client_say(
-            fd, "GET /late HTTP/1.1\r\nHost: h\r\nX-Watch: 1\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+        int fd = client_ask(
+            &server,
+            "GET /late HTTP/1.1\r\nHost: h\r\nX-Watch: 1\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
         wait_for(&server.reached);
-        if (way == 2) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        if (way == 0 || way == 3)
-            shutdown(fd, SHUT_WR);
-        else
-            close(fd);
+        if (way == 0 || way == 3) shutdown(fd, SHUT_WR);
+        if (way == 1) close(fd);
+        if (way == 2) client_reset(fd);
         wait_for(&server.reached);
-        assert_int_equal(gone_count, way + 1);
+        assert_int_equal(server.gone_count, way + 1);
         if (way == 3) {
             server_call(&server, cut_connections, &server);
             wait_for_streams(&server, 0);
             close(fd);
         }
         settle(&server);
-        server_call(&server, answer_held, NULL);
+        server_call(&server, answer_held, &server);
         if (way == 0) {
             client_read_all(fd, &in);
             assert_has(&in, "Connection: close\r\n");
@@ -508,7 +419,7 @@ static void gone_before_the_answer(void **state)
             close(fd);
         }
         wait_for_streams(&server, 0);
-        assert_int_equal(gone_count, way + 1); /* told once */
+        assert_int_equal(server.gone_count, way + 1); /* told once */
         rb_buf_fini(&in);
     }
 }
@@ -517,12 +428,11 @@ static void gone_before_the_answer(void **state)
 static void answered_after_the_connection(void **state)
 {
     (void)state;
-    int fd = client_open(&server);
-    client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+    int fd = client_ask(&server, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
     wait_for(&server.reached);
     server_call(&server, cut_connections, &server);
     wait_for_streams(&server, 0);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     close(fd);
 }
 
@@ -530,8 +440,7 @@ static void answered_from_on_gone(void **state)
 {
     (void)state;
     for (int way = 0; way < 2; way++) { /* 0: half-closed, 1: cut */
-        int fd = client_open(&server);
-        client_say(fd, "GET /fleeting HTTP/1.1\r\nHost: h\r\n\r\n");
+        int fd = client_ask(&server, "GET /late HTTP/1.1\r\nHost: h\r\nX-Watch: answer\r\n\r\n");
         wait_for(&server.reached);
         if (way == 0)
             shutdown(fd, SHUT_WR);
@@ -543,12 +452,13 @@ static void answered_from_on_gone(void **state)
     }
     /* The end has come before the handler runs. */
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /late HTTP/1.1\r\nHost: h\r\n\r\nGET /fleeting HTTP/1.1\r\nHost: h\r\n\r\n");
+    int fd = client_ask(
+        &server,
+        "GET /late HTTP/1.1\r\nHost: h\r\n\r\nGET /late HTTP/1.1\r\nHost: h\r\nX-Watch: answer\r\n\r\n");
     shutdown(fd, SHUT_WR);
     wait_for(&server.reached);
     settle(&server);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     client_read_all(fd, &in);
     assert_has(&in, "\r\n\r\nbye");
     rb_buf_fini(&in);
@@ -613,9 +523,7 @@ static void files(void **state)
 
 static void expect_408(const char *first, const char *more, uint32_t timeout_ms)
 {
-    struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, first);
+    int fd = client_ask(&server, first);
     settle(&server);
     rb_clock_test_advance_ms(timeout_ms - 1000);
     settle(&server);
@@ -623,12 +531,11 @@ static void expect_408(const char *first, const char *more, uint32_t timeout_ms)
     settle(&server);
     assert_int_equal(recv(fd, (char[1]){0}, 1, MSG_DONTWAIT | MSG_PEEK), -1);
     rb_clock_test_advance_ms(1000);
-    client_read_all(fd, &in);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "HTTP/1.1 408 Request Timeout\r\n");
     assert_has(&in, "Connection: close\r\n");
     assert_has(&in, "\"request_timeout\"");
     rb_buf_fini(&in);
-    close(fd);
 }
 
 static void slow_requests(void **state)
@@ -646,8 +553,7 @@ static void each_head_has_its_own_time(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /hello HT");
+    int fd = client_ask(&server, "GET /hello HT");
     settle(&server);
     rb_clock_test_advance_ms(test_limits.header_timeout_ms - 1000);
     settle(&server);
@@ -667,7 +573,6 @@ static void steady_body(void **state)
 {
     (void)state;
     enum { PIECE = 64 * 1024, PIECES = 4 };
-    struct rb_buf in = {0};
     char *piece = rb_alloc(PIECE);
     int fd = client_open(&server);
     memset(piece, 'x', PIECE);
@@ -678,12 +583,11 @@ static void steady_body(void **state)
         settle(&server);
         if (i + 1 < PIECES) rb_clock_test_advance_ms(test_limits.body_timeout_ms - 1000);
     }
-    client_read_all(fd, &in);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "Content-Length: 262144\r\n");
     assert_true(in.n > PIECE * PIECES);
     rb_buf_fini(&in);
     rb_free(piece);
-    close(fd);
 }
 
 static void idle_connections_end_silently(void **state)
@@ -708,17 +612,14 @@ static void idle_connections_end_silently(void **state)
 static void handling_may_take_long(void **state)
 {
     (void)state;
-    struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, GET("/late", ""));
+    int fd = client_ask(&server, GET("/late", ""));
     wait_for(&server.reached);
     rb_clock_test_advance_ms(3600 * 1000);
     settle(&server);
-    server_call(&server, answer_held, NULL);
-    client_read_all(fd, &in);
+    server_call(&server, answer_held, &server);
+    struct rb_buf in = client_finish(fd);
     assert_has(&in, "\r\n\r\nlate");
     rb_buf_fini(&in);
-    close(fd);
 }
 
 /* ---- the server as a whole ---- */
@@ -750,11 +651,6 @@ static void too_many_connections(void **state)
     rb_buf_fini(&in);
 }
 
-static void drain(void *arg)
-{
-    rb_http_drain(((struct server *)arg)->http);
-}
-
 static void drains(void **state)
 {
     (void)state;
@@ -764,10 +660,10 @@ static void drains(void **state)
     client_say(partial, "GET /hello HT");
     wait_for(&server.reached);
     settle(&server);
-    server_call(&server, drain, &server);
+    server_call(&server, server_drain, &server);
     client_read_all(idle, &idle_in);
     assert_int_equal(idle_in.n, 0);
-    server_call(&server, answer_held, NULL);
+    server_call(&server, answer_held, &server);
     client_read_all(busy, &busy_in);
     assert_has(&busy_in, "Connection: close\r\n");
     assert_has(&busy_in, "\r\n\r\nlate");
@@ -805,7 +701,7 @@ static void cut_in_any_state(void **state)
 
 int main(void)
 {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, start, server_teardown)
     const struct CMUnitTest tests[] = {
         RUN(exchanges_one_by_one),
         RUN(limits_of_heads),

@@ -1,5 +1,5 @@
 /* WebSockets over loopback, with a client written by hand. */
-#include "http/loopback.h"
+#include "http/held.h"
 
 #include "http/socket.h"
 
@@ -83,35 +83,19 @@ static void upgrade(struct rb_request *request, void *arg)
     }
 }
 
-static struct rb_request *held;
-
-static void hold(struct rb_request *request, void *arg)
-{
-    held = request;
-    sem_post(&((struct server *)arg)->reached);
-}
-
 static void upgrade_held(void *arg)
 {
-    upgrade(held, arg);
+    upgrade(server.held, arg);
 }
 
 static int start(void **state)
 {
-    (void)state;
-    struct rb_router *router = rb_router_new();
-    rb_router_add(router, RB_HTTP1_GET, RB_STR("/ws"), 0, upgrade, &server);
-    rb_router_add(router, RB_HTTP1_POST, RB_STR("/ws"), 0, upgrade, &server);
-    rb_router_add(router, RB_HTTP1_GET, RB_STR("/later"), 0, hold, &server);
-    server_start(&server, router, &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    static const struct server_route routes[] = {
+        {RB_HTTP1_GET, "/ws", {.handler = upgrade}},
+        {RB_HTTP1_POST, "/ws", {.handler = upgrade}},
+        {RB_HTTP1_GET, "/later", {.handler = hold}},
+    };
+    return server_setup(state, &server, server_router(routes, RB_COUNT(routes), &server));
 }
 
 /* ---- the client ---- */
@@ -165,8 +149,7 @@ static void start_reading(struct client *client)
 
 static struct client client_upgrade(void)
 {
-    struct client client = {.fd = client_open(&server)};
-    client_say(client.fd, UPGRADE("/ws", ""));
+    struct client client = {.fd = client_ask(&server, UPGRADE("/ws", ""))};
     start_reading(&client);
     return client;
 }
@@ -241,10 +224,11 @@ static void handshake(void **state)
     client_close(&client);
     wait_until_closed(RB_CLIENT_GONE, false);
 
-    client = (struct client){.fd = client_open(&server)};
-    client_say(client.fd,
-               UPGRADE("/ws",
-                       "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"));
+    client = (struct client){
+        .fd = client_ask(
+            &server,
+            UPGRADE("/ws",
+                    "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"))};
     start_reading(&client);
     assert_has(&client.in, "Sec-WebSocket-Protocol: chat\r\n");
     assert_has_not(&client.in, "Extensions");
@@ -297,12 +281,7 @@ static void fragments_cut_anywhere(void **state)
     put_masked(&input, RB_WS_TEXT, true, RB_STR("three"));
     for (size_t cut = 0; cut <= input.n; cut++) { /* at 0: byte by byte */
         struct client client = {.fd = client_open(&server)};
-        size_t step = cut ? cut : 1;
-        for (size_t at = 0; at < input.n; at += step) {
-            if (at > 0 && cut) step = input.n - at;
-            client_send(client.fd, input.p + at, step);
-            settle(&server);
-        }
+        client_send_cut(&server, client.fd, input.p, input.n, cut);
         start_reading(&client);
         expect_message(&client, RB_WS_PONG, RB_STR("p"));
         expect_message(&client, RB_WS_TEXT, RB_STR("one two \xe2\x82\xac"));
@@ -464,8 +443,7 @@ static void accepted_later(void **state)
     client_close(&client);
     wait_until_closed(RB_CLIENT_GONE, false);
 
-    client = (struct client){.fd = client_open(&server)};
-    client_say(client.fd, UPGRADE("/later", ""));
+    client = (struct client){.fd = client_ask(&server, UPGRADE("/later", ""))};
     wait_for(&server.reached); /* the message's */
     wait_for(&server.reached); /* on_closed's */
     wait_for(&server.reached);
@@ -514,8 +492,7 @@ static void gone_in_a_message(void **state)
 static void ended_before_accepted(void **state)
 {
     (void)state;
-    struct client client = {.fd = client_open(&server)};
-    client_say(client.fd, UPGRADE("/later", ""));
+    struct client client = {.fd = client_ask(&server, UPGRADE("/later", ""))};
     shutdown(client.fd, SHUT_WR);
     wait_for(&server.reached);
     settle(&server);
@@ -528,7 +505,7 @@ static void ended_before_accepted(void **state)
 
 int main(void)
 {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, start, server_teardown)
     const struct CMUnitTest tests[] = {
         RUN(handshake),
         RUN(bad_upgrades),

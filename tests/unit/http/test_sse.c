@@ -1,4 +1,4 @@
-#include "http/loopback.h"
+#include "http/held.h"
 
 #include "http/sse.h"
 
@@ -9,7 +9,6 @@ struct door {
 
 static struct server server;
 static struct door *door; /* one at a time */
-static struct rb_request *held;
 static rb_err closed_why;
 static bool is_open;
 
@@ -35,12 +34,6 @@ static void events(struct rb_request *request, void *arg)
     door = rb_new(struct door);
     is_open = rb_sse_open(request, &door->sse, &ops);
     if (!is_open) rb_free(door);
-    sem_post(&((struct server *)arg)->reached);
-}
-
-static void hold(struct rb_request *request, void *arg)
-{
-    held = request;
     sem_post(&((struct server *)arg)->reached);
 }
 
@@ -73,24 +66,16 @@ static void send_nothing(void *arg)
 
 static void open_held(void *arg)
 {
-    events(held, arg);
+    events(server.held, arg);
 }
 
 static int start(void **state)
 {
-    (void)state;
-    struct rb_router *router = rb_router_new();
-    rb_router_add(router, RB_HTTP1_GET, RB_STR("/events"), 0, events, &server);
-    rb_router_add(router, RB_HTTP1_GET, RB_STR("/later"), 0, hold, &server);
-    server_start(&server, router, &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    static const struct server_route routes[] = {
+        {RB_HTTP1_GET, "/events", {.handler = events}},
+        {RB_HTTP1_GET, "/later", {.handler = hold}},
+    };
+    return server_setup(state, &server, server_router(routes, RB_COUNT(routes), &server));
 }
 
 static void streams(void **state)
@@ -111,8 +96,7 @@ static void streams(void **state)
     };
     for (size_t i = 0; i < RB_COUNT(cases); i++) {
         struct rb_buf in = {0};
-        int fd = client_open(&server);
-        client_say(fd, cases[i].input);
+        int fd = client_ask(&server, cases[i].input);
         wait_for(&server.reached);
         server_call(&server, send_one, (void *)"1\n2");
         client_read_until(fd, &in, "2\n\n");
@@ -150,8 +134,7 @@ static void keep_alive(void **state)
 {
     (void)state;
     struct rb_buf in = {0};
-    int fd = client_open(&server);
-    client_say(fd, "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+    int fd = client_ask(&server, "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
     wait_for(&server.reached);
     client_read_until(fd, &in, "\r\n\r\n");
     rb_buf_clear(&in);
@@ -181,16 +164,14 @@ static void keep_alive(void **state)
 static void ends_early(void **state)
 {
     (void)state;
-    int fd = client_open(&server);
-    client_say(fd, "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+    int fd = client_ask(&server, "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
     wait_for(&server.reached);
     server_call(&server, send_nothing, NULL);
     wait_for_streams(&server, 0);
     assert_int_equal(closed_why, RB_OUT_OF_MEMORY);
     close(fd);
 
-    fd = client_open(&server);
-    client_say(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    fd = client_ask(&server, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
     wait_for(&server.reached);
     server_call(&server, cut_connections, &server);
     wait_for_streams(&server, 0);
@@ -207,15 +188,12 @@ static void half_closed(void **state)
     static const char *const paths[] = {"GET /events HTTP/1.1\r\nHost: h\r\n\r\n",
                                         "GET /later HTTP/1.1\r\nHost: h\r\n\r\n"};
     for (size_t i = 0; i < RB_COUNT(paths); i++) {
-        struct rb_buf in = {0};
-        int fd = client_open(&server);
-        client_say(fd, paths[i]);
+        int fd = client_ask(&server, paths[i]);
         shutdown(fd, SHUT_WR);
         wait_for(&server.reached);
         settle(&server);
         if (i == 1) server_call(&server, open_held, &server);
-        client_read_all(fd, &in);
-        close(fd);
+        struct rb_buf in = client_finish(fd);
         wait_for_streams(&server, 0);
         assert_true(rb_str_ends(rb_buf_str(&in), RB_STR("\r\n\r\n0\r\n\r\n")));
         assert_int_equal(closed_why, RB_CLIENT_CLOSED);
@@ -225,7 +203,7 @@ static void half_closed(void **state)
 
 int main(void)
 {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, start, server_teardown)
     const struct CMUnitTest tests[] = {
         RUN(streams), RUN(head_only), RUN(keep_alive), RUN(ends_early), RUN(half_closed),
     };

@@ -1,13 +1,11 @@
 /* Requests that wait long, and what they need meanwhile. */
-#include "loopback.h"
+#include "http/held.h"
 
 static struct server server;
-static struct rb_request *held; /* by the server's thread */
-static unsigned gone_count;
 
-static void on_gone(struct rb_request *request)
+static void end_gone(struct rb_request *request)
 {
-    gone_count++;
+    server.gone_count++;
     rb_answer(request, 204, RB_STR_NONE, RB_STR_NONE);
     sem_post(&server.reached);
 }
@@ -35,7 +33,7 @@ static void forget(struct rb_request *request)
     rb_request_forget_head(request);
     assert_is_forgotten(request);
     request->arg = copy;
-    rb_request_on_gone(request, on_gone);
+    rb_request_on_gone(request, end_gone);
 }
 
 static void answer_what_was_kept(struct rb_request *request)
@@ -46,18 +44,16 @@ static void answer_what_was_kept(struct rb_request *request)
     rb_answer(request, 200, RB_STR("text/plain"), RB_STR("kept"));
 }
 
-static void hold(struct rb_request *request, void *arg)
+static void forget_and_hold(struct rb_request *request, void *arg)
 {
-    (void)arg;
+    hold(request, arg);
     forget(request);
-    held = request;
-    sem_post(&server.reached);
 }
 
-static void answer_held(void *arg)
+static void answer_kept(void *arg)
 {
     (void)arg;
-    answer_what_was_kept(held);
+    answer_what_was_kept(server.held);
 }
 
 static void forget_at_head(struct rb_request *request, void *arg)
@@ -75,21 +71,11 @@ static void answer_at_once(struct rb_request *request, void *arg)
 
 static int start(void **state)
 {
-    (void)state;
-    const struct rb_route early = {.handler = answer_at_once, .on_head = forget_at_head};
-    struct rb_router *router = rb_router_new();
-    gone_count = 0;
-    assert_int_equal(rb_router_add(router, RB_HTTP1_GET, RB_STR("/wait/{id}"), 0, hold, NULL), RB_OK);
-    assert_int_equal(rb_router_add_route(router, RB_HTTP1_GET, RB_STR("/early/{id}"), &early), RB_OK);
-    server_start(&server, router, &test_limits);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    server_stop(&server);
-    return 0;
+    static const struct server_route routes[] = {
+        {RB_HTTP1_GET, "/wait/{id}", {.handler = forget_and_hold}},
+        {RB_HTTP1_GET, "/early/{id}", {.handler = answer_at_once, .on_head = forget_at_head}},
+    };
+    return server_setup(state, &server, server_router(routes, RB_COUNT(routes), &server));
 }
 
 #define LINES "Host: h\r\nX-A: one\r\nAccept: text/html\r\n"
@@ -125,14 +111,14 @@ static void answered_without_a_head(void **state)
                 client_read_until(fd, &in, "kept");
                 rb_buf_clear(&in);
             }
-            server_call(&server, answer_held, NULL);
+            server_call(&server, answer_kept, NULL);
             client_read_until(fd, &in, cases[i].end);
             for (size_t k = 0; k < RB_COUNT(cases[i].expected); k++) assert_has(&in, cases[i].expected[k]);
             rb_buf_fini(&in);
             close(fd);
         }
     }
-    assert_int_equal(gone_count, 0);
+    assert_int_equal(server.gone_count, 0);
 }
 
 /* The next head finds nothing of the last one. */
@@ -148,7 +134,7 @@ static void head_after_head(void **state)
         client_say(fd, LINES "\r\nGET /early/a%20b HTTP/1.1\r\nHos");
         wait_for(&server.reached);
         settle(&server);
-        server_call(&server, answer_held, NULL);
+        server_call(&server, answer_kept, NULL);
         client_read_until(fd, &in, "kept");
         rb_buf_clear(&in);
         client_say(fd, "t: h\r\nX-A: two\r\n\r\n");
@@ -162,17 +148,16 @@ static void head_after_head(void **state)
 static void gone_without_a_head(void **state)
 {
     (void)state;
-    int fd = client_open(&server);
-    client_say(fd, "GET /wait/a%20b HTTP/1.1\r\n" LINES "\r\n");
+    int fd = client_ask(&server, "GET /wait/a%20b HTTP/1.1\r\n" LINES "\r\n");
     wait_for(&server.reached);
     close(fd);
     wait_for(&server.reached);
-    assert_int_equal(gone_count, 1);
+    assert_int_equal(server.gone_count, 1);
 }
 
 int main(void)
 {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, start, server_teardown)
     const struct CMUnitTest tests[] = {RUN(answered_without_a_head), RUN(head_after_head),
                                        RUN(gone_without_a_head)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,13 +10,12 @@
 static sqlite3_mem_methods real_memory;
 static _Atomic long allocations_left = -1; /* negative: no limit */
 
+/* The writer's thread allocates, too, so the last one is not to be given out twice. */
 static bool is_out_of_memory(void)
 {
     long left = atomic_load(&allocations_left);
-    if (left < 0) return false;
-    if (left == 0) return true;
-    atomic_fetch_sub(&allocations_left, 1);
-    return false;
+    while (left > 0 && !atomic_compare_exchange_weak(&allocations_left, &left, left - 1)) continue;
+    return left == 0;
 }
 
 static void *scarce_malloc(int bytes)
