@@ -185,11 +185,9 @@ static void moved_requests(void **state)
     (void)state;
     for (size_t i = 0; i < RB_COUNT(cases); i++) {
         for (int is_half_closed = 0; is_half_closed < 2; is_half_closed++) {
-            struct rb_buf in = {0};
             int fd = client_ask(&a, cases[i][0]);
             if (is_half_closed) shutdown(fd, SHUT_WR);
-            client_read_all(fd, &in);
-            close(fd);
+            struct rb_buf in = client_finish(fd);
             assert_answers(&in, cases[i]);
             assert_has(&in, "X-Peer: 127.0.0.1\r\n");
             assert_has_not(&in, "X-Peer: \r\n");
