@@ -9,10 +9,16 @@
 
 enum { KEY_BYTES_MAX = 8 };
 
-/* Under which key a descriptor's connection is counted. */
+struct key {
+    uint8_t n; /* 0: none */
+    char bytes[KEY_BYTES_MAX];
+};
+
+/* Under which key a descriptor's connection is counted. Whoever has the descriptor has its place; from one
+ * thread to the next, which gets the number after it was closed, is_taken hands it over. */
 struct place {
-    uint8_t key_n; /* 0: under none */
-    char key[KEY_BYTES_MAX];
+    _Atomic bool is_taken;
+    struct key key;
 };
 
 struct rb_admission {
@@ -55,24 +61,19 @@ bool rb_admission_is_open(void *arg)
 }
 
 /* IPv4 addresses stay apart from IPv6 networks by their length; those that came as IPv6 are what they are. */
-static struct place place_of(const struct sockaddr_storage *peer)
+static struct key key_of(const struct sockaddr_storage *peer)
 {
-    struct place place = {0};
+    struct key key = {0};
     if (peer->ss_family == AF_INET) {
-        place.key_n = 4;
-        memcpy(place.key, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+        key.n = 4;
+        memcpy(key.bytes, &((const struct sockaddr_in *)peer)->sin_addr, 4);
     } else if (peer->ss_family == AF_INET6) {
         const struct in6_addr *address = &((const struct sockaddr_in6 *)peer)->sin6_addr;
         bool is_mapped = IN6_IS_ADDR_V4MAPPED(address);
-        place.key_n = is_mapped ? 4 : 8;
-        memcpy(place.key, address->s6_addr + (is_mapped ? 12 : 0), place.key_n);
+        key.n = is_mapped ? 4 : 8;
+        memcpy(key.bytes, address->s6_addr + (is_mapped ? 12 : 0), key.n);
     }
-    return place;
-}
-
-static rb_str key_of(const struct place *place)
-{
-    return rb_str_make(place->key, place->key_n);
+    return key;
 }
 
 bool rb_admission_enter(struct rb_admission *admission, int fd, const struct sockaddr_storage *peer)
@@ -80,18 +81,22 @@ bool rb_admission_enter(struct rb_admission *admission, int fd, const struct soc
     atomic_fetch_add_explicit(&admission->count, 1, memory_order_relaxed);
     if (!admission->places) return true;
     RB_CHECK((uint32_t)fd < admission->place_count);
-    struct place place = place_of(peer);
-    if (place.key_n == 0) return true;
-    if (!rb_tally_take(admission->addresses, key_of(&place))) return false;
-    admission->places[fd] = place;
+    struct place *place = &admission->places[fd];
+    struct key key = key_of(peer);
+    if (key.n == 0) return true;
+    if (!rb_tally_take(admission->addresses, rb_str_make(key.bytes, key.n))) return false;
+    RB_CHECK(!atomic_load_explicit(&place->is_taken, memory_order_acquire));
+    place->key = key;
+    atomic_store_explicit(&place->is_taken, true, memory_order_relaxed);
     return true;
 }
 
 void rb_admission_leave(struct rb_admission *admission, int fd)
 {
-    if (admission->places && admission->places[fd].key_n > 0) {
-        rb_tally_give(admission->addresses, key_of(&admission->places[fd]));
-        admission->places[fd].key_n = 0;
+    struct place *place = admission->places ? &admission->places[fd] : NULL;
+    if (place && atomic_load_explicit(&place->is_taken, memory_order_relaxed)) {
+        rb_tally_give(admission->addresses, rb_str_make(place->key.bytes, place->key.n));
+        atomic_store_explicit(&place->is_taken, false, memory_order_release);
     }
     RB_CHECK(atomic_fetch_sub_explicit(&admission->count, 1, memory_order_relaxed) > 0);
 }

@@ -1,6 +1,7 @@
 // Results that must reach a client although its line breaks. Every test cuts the line at another moment.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from './lib/wait.mjs';
 import { Gate } from './lib/gate.mjs';
 import { Proxy } from './lib/proxy.mjs';
 import { dispatchGated, rigiConfig } from './lib/rigi_config.mjs';
@@ -142,6 +143,8 @@ test('a client that leaves of its own will has what it was sent', async (t) => {
     await finish(gate, job);
     assert.equal((await rigi.outcome('gated')).jobId, job);
     rigi.socket.disconnect();
+    // Two connections have no order of their own: the server has seen the end of the first one.
+    await until(async () => (await server.backend.get('/v1/connections')).json.connections.length === 0, 'its end');
     const next = await new Rigi(t, server.url, server.token).connected();
     await next.join();
     const fenceGate = new Gate(t);
