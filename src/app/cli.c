@@ -107,6 +107,8 @@ static const struct command {
     {"serve", "run it with a configuration file", rb_serve_main},
     {"check", "say what is wrong with a configuration file", rb_check_main},
     {"token", "create, list or revoke tokens", rb_token_main},
+    {"client", "create, list or revoke accounts that sign their calls", rb_client_main},
+    {"ticket", "create tickets, which admit to one topic", rb_ticket_main},
     {"bench", "measure this server on this machine", rb_bench_main},
     {"options", "print the reference of the configuration (Markdown)", print_options},
     {"limits", "print the table of limits (Markdown)", print_limits},

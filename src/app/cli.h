@@ -28,6 +28,8 @@ int rb_dev_main(int argc, char **argv);
 int rb_serve_main(int argc, char **argv);
 int rb_check_main(int argc, char **argv);
 int rb_token_main(int argc, char **argv);
+int rb_client_main(int argc, char **argv);
+int rb_ticket_main(int argc, char **argv);
 int rb_bench_main(int argc, char **argv); /* bench_cli.c */
 
 #endif

@@ -101,6 +101,12 @@ struct rb_config_room {
 
 enum rb_config_recovery { RB_CONFIG_RECOVERY_OFF, RB_CONFIG_RECOVERY_ASKED, RB_CONFIG_RECOVERY_ALWAYS };
 
+struct rb_config_account {
+    rb_str public_id;
+    rb_str tenant, secret;
+    bool is_guarded;
+};
+
 enum rb_config_sync_job { RB_CONFIG_SYNC_JOB_CONTINUE, RB_CONFIG_SYNC_JOB_CANCEL };
 
 struct rb_config {
@@ -162,6 +168,17 @@ struct rb_config {
             struct rb_config_strings download_paths;
         } process;
     } socketio;
+
+    struct rb_config_accounts {
+        const struct rb_config_account *items;
+        size_t count;
+    } accounts;
+    struct {
+        bool is_enabled;
+        rb_str path; /* begins and ends with '/' */
+        uint64_t body_bytes_max, message_bytes_max, context_bytes_max;
+        uint64_t sockets_max, tokens_max, calls_per_s, refusals_per_min;
+    } envoy;
 
     struct rb_config_strings warnings; /* each a line as in the messages, for the log */
     struct rb_arena arena;

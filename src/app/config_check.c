@@ -51,8 +51,9 @@ static bool is_our_own(const struct rb_config *config, rb_str path)
     static const char *const own[] = {"/v1", "/livez", "/readyz", "/metrics"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (is_below(path, rb_str_of(own[i]))) return true;
-    rb_str door = config->socketio.path;
-    return config->socketio.is_enabled && is_below(path, rb_str_sub(door, 0, door.n - 1));
+    rb_str door = config->socketio.path, envoy = config->envoy.path;
+    return (config->socketio.is_enabled && is_below(path, rb_str_sub(door, 0, door.n - 1))) ||
+           (config->envoy.is_enabled && envoy.n > 1 && is_below(path, rb_str_sub(envoy, 0, envoy.n - 1)));
 }
 
 /* Method and path with the names of the parameters left out: what two routes must not have in common. All
@@ -308,6 +309,13 @@ static void check_numbers(struct rb_config_reader *r)
                         FMT("longer than websocket.ping_interval: the next ping would go out before this one "
                             "is given up; lower "
                             "it, or raise websocket.ping_interval"));
+    if (config->envoy.message_bytes_max >= config->envoy.body_bytes_max)
+        rb_reader_error(r, &config->envoy.message_bytes_max,
+                        FMT("not less than envoy.body_max, of which it is a part; lower it, or raise "
+                            "envoy.body_max"));
+    if (config->envoy.is_enabled && config->socketio.is_enabled &&
+        rb_str_eq(config->envoy.path, config->socketio.path))
+        rb_reader_error(r, &config->envoy.path, FMT("the same as socketio.path; choose another"));
     if (config->connection.output_bytes_max < config->topics.message_bytes_max)
         rb_reader_warning(r, &config->connection.output_bytes_max,
                           FMT("less than topics.message_max: events between the two cannot be delivered; "

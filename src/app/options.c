@@ -10,6 +10,7 @@
 #define TENANT(field) offsetof(struct rb_config_tenant, field)
 #define RULE(field) offsetof(struct rb_config_rule, field)
 #define JOB(field) offsetof(struct rb_config_job, field)
+#define ACCOUNT(field) offsetof(struct rb_config_account, field)
 #define ROOM(field) offsetof(struct rb_config_room, field)
 
 #define KIB(n) ((uint64_t)(n) << 10)
@@ -21,7 +22,7 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-_Static_assert(TENANT(name) == 0 && RULE(pattern) == 0 && JOB(kind) == 0,
+_Static_assert(TENANT(name) == 0 && ACCOUNT(public_id) == 0 && RULE(pattern) == 0 && JOB(kind) == 0,
                "items by name begin with their name");
 
 /* Laid out by hand: what it is and its default, the sentence, the checks. */
@@ -285,6 +286,44 @@ const struct rb_option rb_options[] = {
      "/api/projects/{projectId}/download/{downloadId} /api/download/{downloadId}",
      "Where results are downloaded by the id that the rooms announce.",
      .max = 100, .form = &rb_form_download_path},
+
+    {"accounts", RB_OPTION_ITEMS_BY_NAME, ROOT(accounts), .max = 10000, .form = &rb_form_name,
+     .item_bytes = sizeof(struct rb_config_account),
+     .sentence = "Accounts of back ends that sign their calls, by their public id. `ringback client create "
+                 "--signing` makes them without a secret in this file; those here win."},
+    {"accounts.*.tenant", RB_OPTION_STRING, ACCOUNT(tenant), NULL, "Whose account it is.",
+     .form = &rb_form_name, .is_required = true},
+    {"accounts.*.secret", RB_OPTION_STRING, ACCOUNT(secret), NULL,
+     "The secret that both sides know; its characters are the key. Whoever reads this file can sign.",
+     .form = &rb_form_text, .is_required = true},
+    {"accounts.*.replay_guard", RB_OPTION_BOOL, ACCOUNT(is_guarded), "false",
+     "Refuse a call for a token whose signature came within the last five minutes. Off by default, since known "
+     "callers send the same bytes again."},
+
+    {"envoy", RB_OPTION_SECTION,
+     .sentence = "The door for back ends and clients of Apeshift Envoy. Its back ends need `accounts`."},
+    {"envoy.enabled", RB_OPTION_BOOL, ROOT(envoy.is_enabled), "false", "Whether the door is open."},
+    {"envoy.path", RB_OPTION_STRING, ROOT(envoy.path), "/envoy/",
+     "Where calls are posted and sockets opened; calls also at `api` below it. `/` for callers whose address "
+     "has no path.",
+     .form = &rb_form_prefix},
+    {"envoy.body_max", RB_OPTION_BYTES, ROOT(envoy.body_bytes_max), "256KiB", "The body of a call.",
+     .min = KIB(1), .max = MIB(64)},
+    {"envoy.message_max", RB_OPTION_BYTES, ROOT(envoy.message_bytes_max), "128KiB",
+     "A message, as it is written in the call; less than `body_max`.", .min = 256, .max = MIB(64)},
+    {"envoy.context_max", RB_OPTION_BYTES, ROOT(envoy.context_bytes_max), "4KiB",
+     "A task's context, as it is written in the call.", .min = 64, .max = MIB(1)},
+    {"envoy.sockets_max", RB_OPTION_U64, ROOT(envoy.sockets_max), "1000", "Sockets of one task at a time.",
+     .min = 1, .max = 1000000},
+    {"envoy.tokens_max", RB_OPTION_U64, ROOT(envoy.tokens_max), "10000",
+     "Tokens of one task that have not expired.", .min = 1, .max = 1000000},
+    {"envoy.calls_per_second", RB_OPTION_U64, ROOT(envoy.calls_per_s), "50",
+     "Calls of one account; 0 is any number.", .min = 0, .max = 1000000},
+    {"envoy.refusals_per_minute", RB_OPTION_U64, ROOT(envoy.refusals_per_min), "10",
+     "Tokens refused to one address in a minute; then its upgrades are answered with 429 until the minute is "
+     "over, unless one of its tokens was good meanwhile. 0 never does. Behind a proxy all clients have its "
+     "address: raise it there.",
+     .min = 0, .max = 1000000},
 };
 /* clang-format on */
 

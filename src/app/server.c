@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "doors/native/native.h"
+#include "hub/policy.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -41,10 +42,13 @@ struct rb_server {
     struct rb_files *files;
     struct rb_hub *hub;
     struct rb_auth *auth;
+    struct rb_tickets *tickets;
+    struct rb_signing *signing;
     struct rb_jobs *jobs;
     struct rb_router *router;
     struct rb_sio_door *socketio;
     struct rb_native *native;
+    struct rb_envoy_door *envoy; /* NULL: it is not open */
     struct rb_loop *jobs_loop;
     struct rb_loop *loops[LOOPS_MAX];
     struct serving servings[LOOPS_MAX];
@@ -98,6 +102,24 @@ static void open_hub(struct rb_server *server)
     server->hub = rb_hub_new(server->store, server->loops, server->loop_count, rules, rule_count);
     rb_hub_limit_tenants(server->hub, (uint32_t)server->setup.config->limits.connections_per_tenant);
     server->auth = rb_auth_new(server->store, server->loops, server->loop_count);
+    server->tickets = rb_tickets_new(server->store);
+    unsigned account_count;
+    const struct rb_account_record *accounts =
+        rb_setup_accounts(server->setup.config, &server->arena, &account_count);
+    server->signing =
+        rb_signing_new(server->store, server->loops, server->loop_count, accounts, account_count);
+}
+
+static void make_envoy(struct rb_server *server)
+{
+    struct rb_envoy_setup setup = {.loops = server->loops,
+                                   .loop_count = server->loop_count,
+                                   .hub = server->hub,
+                                   .store = server->store,
+                                   .tickets = server->tickets,
+                                   .signing = server->signing};
+    rb_setup_envoy(server->setup.config, &setup);
+    server->envoy = rb_envoy_door_new(&setup);
 }
 
 static void make_socketio(struct rb_server *server)
@@ -143,6 +165,7 @@ static void make_native(struct rb_server *server)
                                     .jobs = server->jobs,
                                     .files = server->files,
                                     .auth = server->auth,
+                                    .tickets = server->tickets,
                                     .origins = config->origins.items,
                                     .origin_count = (unsigned)config->origins.count,
                                     .wait_max_ms = config->http.wait_ms_max,
@@ -163,6 +186,10 @@ static bool open_doors(struct rb_server *server, struct rb_buf *why)
     server->router = rb_router_new();
     if (rb_native_add_routes(server->native, server->router) != RB_OK) return false;
     if (server->setup.has_clock_control) rb_test_clock_add_route(server->router);
+    if (server->setup.config->envoy.is_enabled) {
+        make_envoy(server);
+        if (rb_envoy_add_routes(server->envoy, server->router, why) != RB_OK) return false;
+    }
     if (!server->setup.config->socketio.is_enabled) return true;
     return rb_sio_add_routes(server->socketio, server->router, why) == RB_OK;
 }
@@ -281,6 +308,7 @@ static void on_close(struct rb_mail *mail)
     struct serving *serving = RB_OUTER(mail, struct serving, close_mail);
     rb_sio_close_links(serving->server->socketio, RB_SHUTTING_DOWN);
     rb_native_close_all(serving->server->native, RB_SHUTTING_DOWN);
+    rb_envoy_close_all(serving->server->envoy, RB_SHUTTING_DOWN);
     serving->close_until_ms = rb_clock_ms() + CLOSE_GRACE_MS;
     rb_timer_start(serving->loop, &serving->close_timer, CLOSE_STEP_MS, on_close_step);
 }
@@ -357,6 +385,7 @@ void rb_server_close(struct rb_server *server)
 {
     if (!server) return;
     end_loops(server);
+    if (server->hub) rb_hub_save_policies(server->hub);
     if (server->store) rb_store_close(server->store);
     end_loops(server);
     for (unsigned i = 0; i < server->loop_count; i++) {
@@ -369,9 +398,12 @@ void rb_server_close(struct rb_server *server)
     rb_admission_free(server->admission);
     rb_jobs_free(server->jobs);
     rb_native_free(server->native);
+    rb_envoy_door_free(server->envoy);
     rb_sio_door_free(server->socketio);
     rb_router_free(server->router);
     rb_auth_free(server->auth);
+    rb_tickets_free(server->tickets);
+    rb_signing_free(server->signing);
     rb_hub_free(server->hub);
     rb_files_close(server->files);
     for (unsigned i = 0; i < server->loop_count; i++) rb_loop_free(server->loops[i]);

@@ -73,31 +73,69 @@ static rb_str room_pattern(struct rb_arena *arena, rb_str topic)
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count)
 {
-    size_t most = config->topics.rules.count + config->socketio.rooms.count + 2;
+    size_t most = config->topics.rules.count + config->socketio.rooms.count + 3;
     struct rb_topic_rule *rules = rb_arena_array(arena, struct rb_topic_rule, most);
     unsigned count = 0;
     /* A job's events go with the job. */
     rules[count++] =
-        (struct rb_topic_rule){RB_STR("*/jobs/*"), {1000, 4 << 20, RB_CONFIG_KEEP_AGE_MS_MAX, true}};
+        (struct rb_topic_rule){RB_STR("*/jobs/*"), {1000, 4 << 20, RB_CONFIG_KEEP_AGE_MS_MAX, true, false}};
+    /* A task's latest message goes with the task's policy, which decides whether there is one. */
+    rules[count++] = (struct rb_topic_rule){RB_STR(RB_ENVOY_TOPICS),
+                                            {.count = 1,
+                                             .bytes = RB_CONFIG_KEEP_BYTES_MAX,
+                                             .age_ms = RB_CONFIG_KEEP_AGE_MS_MAX,
+                                             .is_policys = true}};
     for (size_t i = 0; i < config->socketio.rooms.count; i++) {
         /* Results are kept for who comes back, and for who was connected all the time but joins late. */
         const struct rb_config_room *room = &config->socketio.rooms.items[i];
         if (room->kinds.count == 0) continue;
         uint64_t age_ms = room->keep_ms > DAY_MS ? room->keep_ms : DAY_MS;
         rules[count++] = (struct rb_topic_rule){room_pattern(arena, room->topic),
-                                                {ROOM_KEEP_COUNT, 1 << 20, age_ms, true}};
+                                                {ROOM_KEEP_COUNT, 1 << 20, age_ms, true, false}};
     }
     for (size_t i = 0; i < config->topics.rules.count; i++) {
         const struct rb_config_rule *rule = &config->topics.rules.items[i];
         rules[count++] = (struct rb_topic_rule){rb_arena_fmt(arena, "*/%.*s", RB_STR_FMT(rule->pattern)),
                                                 {(uint32_t)rule->keep_count, rule->keep_bytes,
-                                                 rule->keep_age_ms, rule->is_durable}};
+                                                 rule->keep_age_ms, rule->is_durable, false}};
     }
     rules[count++] = (struct rb_topic_rule){RB_STR("**"),
                                             {(uint32_t)config->topics.keep_count, config->topics.keep_bytes,
-                                             config->topics.keep_age_ms, false}};
+                                             config->topics.keep_age_ms, false, false}};
     *out_count = count;
     return rules;
+}
+
+/* ---- the Envoy door ---- */
+
+const struct rb_account_record *rb_setup_accounts(const struct rb_config *config, struct rb_arena *arena,
+                                                  unsigned *out_count)
+{
+    size_t count = config->accounts.count;
+    struct rb_account_record *accounts = rb_arena_array(arena, struct rb_account_record, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct rb_config_account *account = &config->accounts.items[i];
+        accounts[i] = (struct rb_account_record){.public_id = account->public_id,
+                                                 .tenant = account->tenant,
+                                                 .secret = account->secret,
+                                                 .is_guarded = account->is_guarded};
+    }
+    *out_count = (unsigned)count;
+    return accounts;
+}
+
+void rb_setup_envoy(const struct rb_config *config, struct rb_envoy_setup *out)
+{
+    out->path = config->envoy.path;
+    out->origins = config->origins.items;
+    out->origin_count = (unsigned)config->origins.count;
+    out->body_bytes_max = (uint32_t)config->envoy.body_bytes_max;
+    out->message_bytes_max = (uint32_t)config->envoy.message_bytes_max;
+    out->context_bytes_max = (uint32_t)config->envoy.context_bytes_max;
+    out->sockets_max = (uint32_t)config->envoy.sockets_max;
+    out->tokens_max = (uint32_t)config->envoy.tokens_max;
+    out->calls_per_s = (uint32_t)config->envoy.calls_per_s;
+    out->refusals_per_min = (uint32_t)config->envoy.refusals_per_min;
 }
 
 /* ---- the Socket.IO door ---- */

@@ -4,17 +4,23 @@
 #define RB_APP_SETUP_H
 
 #include "app/config.h"
+#include "doors/envoy/envoy.h"
 #include "doors/socketio/socketio.h"
 #include "hub/hub.h"
 #include "jobs/jobs.h"
 
 struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_arena *arena,
                                    unsigned *out_count);
-/* Jobs' topics, the topics of rooms with kinds, the configured rules, the defaults: in this order, the first
- * that fits counts. */
+/* Jobs' topics, tasks of the Envoy door, the topics of rooms with kinds, the configured rules, the defaults:
+ * in this order, the first that fits counts. */
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count);
 /* Fills what the configuration knows of the door: all but loops, hub, files and auth. */
 void rb_setup_socketio(const struct rb_config *config, struct rb_arena *arena, struct rb_sio_setup *out);
+/* Slices are the configuration's. */
+const struct rb_account_record *rb_setup_accounts(const struct rb_config *config, struct rb_arena *arena,
+                                                  unsigned *out_count);
+/* Likewise: all but loops, hub, store, tickets and signing. */
+void rb_setup_envoy(const struct rb_config *config, struct rb_envoy_setup *out);
 
 #endif

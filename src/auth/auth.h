@@ -11,8 +11,9 @@
 #include "store/store.h"
 
 enum rb_role {
-    RB_ROLE_CLIENT, /* starts jobs, sees its own, subscribes */
-    RB_ROLE_BACKEND /* publishes; sees all of its tenant */
+    RB_ROLE_CLIENT,  /* starts jobs, sees its own, subscribes */
+    RB_ROLE_BACKEND, /* publishes; sees all of its tenant */
+    RB_ROLE_TICKET   /* the holder of a ticket: its one topic, and nothing else. No token has it */
 };
 const char *rb_role_name(enum rb_role role);
 bool rb_role_find(rb_str name, enum rb_role *out_role);

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static const char *const role_names[] = {"client", "backend"};
+static const char *const role_names[] = {"client", "backend", "ticket"};
 
 const char *rb_role_name(enum rb_role role)
 {
@@ -14,7 +14,7 @@ const char *rb_role_name(enum rb_role role)
 
 bool rb_role_find(rb_str name, enum rb_role *out_role)
 {
-    for (size_t i = 0; i < RB_COUNT(role_names); i++) {
+    for (size_t i = 0; i < RB_ROLE_TICKET; i++) {
         if (!rb_str_is(name, role_names[i])) continue;
         *out_role = (enum rb_role)i;
         return true;

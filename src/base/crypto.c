@@ -2,7 +2,9 @@
 
 #include "base/check.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 
 /* EVP_sha1() and the like have the algorithm looked up anew with each digest, which takes longer than the
@@ -31,4 +33,21 @@ void rb_sha1(rb_str data, unsigned char out[RB_SHA1_BYTES])
 void rb_sha256(rb_str data, unsigned char out[RB_SHA256_BYTES])
 {
     digest(data, &sha256, out);
+}
+
+static void hmac(rb_str key, rb_str data, const EVP_MD *kind, unsigned char *out)
+{
+    RB_CHECK(key.n <= INT_MAX);
+    RB_CHECK(HMAC(kind, key.n ? key.p : "", (int)key.n, (const unsigned char *)(data.p ? data.p : ""), data.n,
+                  out, NULL) != NULL);
+}
+
+void rb_hmac_sha256(rb_str key, rb_str data, unsigned char out[RB_SHA256_BYTES])
+{
+    hmac(key, data, EVP_sha256(), out);
+}
+
+void rb_hmac_sha512(rb_str key, rb_str data, unsigned char out[RB_SHA512_BYTES])
+{
+    hmac(key, data, EVP_sha512(), out);
 }

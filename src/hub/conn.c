@@ -185,3 +185,15 @@ struct rb_blob *rb_conn_take(struct rb_conn *conn)
     }
     return frame;
 }
+
+const struct rb_event *rb_conn_take_event(struct rb_conn_sub *sub)
+{
+    struct rb_log_entry *entry;
+    if (!sub->sub.is_ready || sub->sub.gap_after) return NULL;
+    switch (rb_sub_take(&sub->sub, &entry)) {
+    case RB_TAKE_EVENT: return entry->event;
+    case RB_TAKE_NOTHING: drop_pending(sub->conn, sub); return NULL;
+    case RB_TAKE_GAP: return NULL;
+    }
+    RB_UNREACHABLE();
+}

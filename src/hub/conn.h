@@ -102,5 +102,9 @@ void rb_conn_pull(struct rb_conn *conn, struct rb_gather *gather);
 /* The same for transports that are not streams: the next single frame, of an event or a gap, never a run.
  * Referenced. NULL: there is nothing to take, or the connection is held. */
 struct rb_blob *rb_conn_take(struct rb_conn *conn);
+/* The next event of one subscription, for a door that writes it for this connection alone; on_event and
+ * on_taken are not called. Borrowed as from rb_sub_take. NULL: there is none, or a gap is before it. Not from
+ * inside pull. */
+const struct rb_event *rb_conn_take_event(struct rb_conn_sub *sub);
 
 #endif

@@ -20,6 +20,7 @@ struct rb_event *rb_event_new(const struct rb_event_spec *spec, uint64_t time_ms
     if (!event) return NULL;
     atomic_init(&event->refs, 1);
     event->flags = spec->flags;
+    event->timeout_s = spec->timeout_s;
     event->time_ms = time_ms;
     char *at = event->bytes;
     event->name = put(&at, spec->name);
@@ -98,6 +99,11 @@ static bool is_valid_name(rb_str name, size_t max)
 bool rb_topic_name_is_valid(rb_str name)
 {
     return is_valid_name(name, 255);
+}
+
+bool rb_topic_name_is_reserved(rb_str name)
+{
+    return rb_str_starts(name, RB_STR("jobs/")) || rb_str_starts(name, RB_STR("envoy/"));
 }
 
 bool rb_event_name_is_valid(rb_str name)

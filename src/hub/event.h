@@ -19,11 +19,14 @@ struct rb_event_spec {
     rb_str data;     /* one JSON value, forwarded byte for byte; NONE becomes null */
     rb_str audience; /* only subscriptions of this client get it; NONE: all */
     uint32_t flags;
+    uint32_t timeout_s; /* live ticket holders of the topic stay so long from now on (hub/policy.h); 0: as
+                           before */
 };
 
 struct rb_event {
     _Atomic uint32_t refs;
     uint32_t flags;
+    uint32_t timeout_s;
     uint64_t offset; /* given by the topic's home before anyone else sees the event */
     uint64_t time_ms;
     rb_str name, data, audience; /* inside the same allocation */
@@ -47,6 +50,9 @@ rb_err rb_position_parse(rb_str text, struct rb_position *out);                 
 
 /* Names of topics (1 to 255 bytes) and events (1 to 128): UTF-8 without control characters. */
 bool rb_topic_name_is_valid(rb_str name);
+/* Topics that are somebody's own, the jobs' and the Envoy tasks': nobody else publishes there. A name within
+ * its tenant. */
+bool rb_topic_name_is_reserved(rb_str name);
 bool rb_event_name_is_valid(rb_str name);
 
 #endif

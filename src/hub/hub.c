@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "hub/policy_private.h"
 #include "hub/registry_private.h"
 
 struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, unsigned loop_count,
@@ -16,6 +17,7 @@ struct rb_hub *rb_hub_new(struct rb_store *store, struct rb_loop *const *loops, 
     for (unsigned i = 0; i < loop_count; i++) {
         hub->shards[i] = (struct rb_shard){.hub = hub, .loop = loops[i], .index = i};
         registry_init(&hub->shards[i]);
+        policies_init(&hub->shards[i]);
     }
     return hub;
 }
@@ -41,6 +43,7 @@ void rb_hub_free(struct rb_hub *hub)
 {
     if (!hub) return;
     for (unsigned i = 0; i < hub->shard_count; i++) {
+        policies_fini(&hub->shards[i]);
         free_topics(&hub->shards[i]);
         registry_fini(&hub->shards[i]);
     }

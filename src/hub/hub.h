@@ -132,6 +132,8 @@ enum rb_take { RB_TAKE_NOTHING, RB_TAKE_EVENT, RB_TAKE_GAP };
  * hub. With GAP: events between rb_sub_gap_after and rb_sub_position are lost; taking goes on behind them. */
 enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry);
 struct rb_position rb_sub_gap_after(const struct rb_sub *sub); /* after GAP, until the next take */
+/* Whether more events than this are ahead of the cursor, or their data is more bytes. */
+bool rb_sub_lags(const struct rb_sub *sub, unsigned count_max, uint64_t bytes_max);
 
 /* Remembers durably, for RB_START_NAMED, that the subscription's client has got all up to this offset. */
 void rb_sub_confirm(struct rb_sub *sub, uint64_t offset);

@@ -25,6 +25,13 @@ struct rb_shard {
     struct rb_map callees;   /* struct callee, by connection: those with calls under way */
     struct rb_map guests;    /* struct guest, by connection: those with the id of another loop's table */
     uint32_t last_call;      /* number */
+
+    /* Policies (policy_private.h), of topics whose home this is. */
+    struct rb_map tasks;         /* struct task, by topic */
+    struct rb_list tasks_by_use; /* the one used longest ago first */
+    struct rb_list tasks_to_save;
+    unsigned saves_open; /* under way to the store */
+    struct rb_timer save_timer, sweep_timer;
 };
 
 struct rb_hub {

@@ -186,6 +186,16 @@ enum rb_take rb_sub_take(struct rb_sub *sub, struct rb_log_entry **out_entry)
     return RB_TAKE_NOTHING;
 }
 
+bool rb_sub_lags(const struct rb_sub *sub, unsigned count_max, uint64_t bytes_max)
+{
+    struct rb_topic_log *log = &sub->topic->log;
+    unsigned at = rb_topic_log_index_after(log, sub->cursor), count = log->count - at;
+    uint64_t bytes = 0;
+    if (count > count_max) return true;
+    for (; at < log->count; at++) bytes += rb_topic_log_at(log, at)->event->data.n;
+    return bytes > bytes_max;
+}
+
 struct rb_blob *rb_sub_frame(struct rb_sub *sub, struct rb_log_entry *entry,
                              const struct rb_encoding *encoding)
 {

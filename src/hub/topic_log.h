@@ -16,6 +16,7 @@ struct rb_keep {
     uint64_t bytes;
     uint64_t age_ms;
     bool is_durable; /* events are stored before they are delivered, and survive a restart */
+    bool is_policys; /* all goes when the topic's policy leaves the memory, which has the latest event then */
 };
 
 struct rb_encoding;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "store/job_columns.h"
+#include "store/tickets.h"
 #include "store/topics.h"
 
 /* ---- jobs ---- */
@@ -108,6 +109,12 @@ static rb_err apply_op(struct rb_db *db, struct rb_tx *tx, struct rb_tx_op *op, 
     case RB_OP_CURSOR_SET: return rb_topic_cursor_set(db, op->cursor.topic, op->cursor.name, op->cursor.id);
     case RB_OP_TOKEN_INSERT: return insert_token(db, &op->token);
     case RB_OP_TOKEN_DELETE: return delete_token(db, op->token_delete.tenant, op->token_delete.label);
+    case RB_OP_TICKET_INSERT: return rb_ticket_insert(db, &op->ticket.record, op->ticket.alive_max);
+    case RB_OP_TICKET_USE: return rb_ticket_use(db, op->ticket.record.hash);
+    case RB_OP_TICKETS_SWEEP: return rb_tickets_sweep(db, op->sweep.now_ms, op->sweep.called_ms);
+    case RB_OP_POLICY_SAVE: return rb_policy_save(db, &op->policy);
+    case RB_OP_ACCOUNT_INSERT: return rb_account_insert(db, &op->account);
+    case RB_OP_ACCOUNT_DELETE: return rb_account_delete(db, op->account.tenant, op->account.public_id);
     }
     RB_UNREACHABLE();
 }

@@ -52,6 +52,27 @@ static const char *const steps[] = {
     " role TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX tokens_label ON tokens (tenant, label);",
+
+    /* 2: tickets, what topics have for their holders, accounts that sign. Policies keep what may be large
+       last. */
+    "CREATE TABLE secrets (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO secrets VALUES ('topic ids', randomblob(32));"
+
+    "CREATE TABLE tickets (hash BLOB NOT NULL PRIMARY KEY, topic TEXT NOT NULL, client TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, uses_left INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tickets_topic ON tickets (topic, expires_ms);"
+    "CREATE INDEX tickets_expiring ON tickets (expires_ms);"
+
+    "CREATE TABLE policies (id INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,"
+    " called_ms INTEGER NOT NULL, instances INTEGER NOT NULL, keeps_last INTEGER NOT NULL,"
+    " is_shared INTEGER NOT NULL, timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL,"
+    " is_completed INTEGER NOT NULL, last_ms INTEGER NOT NULL, last_flags INTEGER NOT NULL,"
+    " last_timeout_s INTEGER NOT NULL, last_name TEXT, last_data TEXT) STRICT;"
+    "CREATE INDEX policies_called ON policies (called_ms);"
+
+    "CREATE TABLE accounts (public_id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, secret TEXT NOT NULL,"
+    " is_guarded INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 const struct rb_schema rb_schema = {steps, RB_COUNT(steps)};

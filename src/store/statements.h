@@ -85,7 +85,40 @@
     X(TOKEN_BY_HASH, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"          \
                      " WHERE hash = ?1")                                                                     \
     X(TOKENS_OF_TENANT, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"       \
-                        " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, label, created_ms")
+                        " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, label, created_ms")               \
+                                                                                                             \
+    X(TICKET_INSERT, "INSERT INTO tickets (hash, topic, client, created_ms, expires_ms, uses_left)"          \
+                     " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM (SELECT 1 FROM tickets"     \
+                     " WHERE topic = ?2 AND expires_ms > ?4 LIMIT ?7)) < ?7")                                \
+    X(TICKET_USE, "UPDATE tickets SET uses_left = uses_left - 1 WHERE hash = ?1 AND uses_left > 0")          \
+    X(TICKET_BY_HASH,                                                                                        \
+      "SELECT topic, client, created_ms, expires_ms, uses_left FROM tickets WHERE hash = ?1")                \
+    X(TICKETS_SWEEP, "DELETE FROM tickets WHERE hash IN (SELECT hash FROM tickets WHERE expires_ms <= ?1"    \
+                     " LIMIT " RB_SWEEP_ROWS_TEXT ")")                                                       \
+    X(POLICY_SAVE, "INSERT INTO policies (topic, owner, called_ms, instances, keeps_last, is_shared,"        \
+                   " timeout_ms, deadline_ms, is_completed, last_ms, last_flags, last_timeout_s, last_name," \
+                   " last_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"        \
+                   " ON CONFLICT (topic) DO UPDATE SET owner = excluded.owner,"                              \
+                   " called_ms = excluded.called_ms, instances = excluded.instances,"                        \
+                   " keeps_last = excluded.keeps_last, is_shared = excluded.is_shared,"                      \
+                   " timeout_ms = excluded.timeout_ms, deadline_ms = excluded.deadline_ms,"                  \
+                   " is_completed = excluded.is_completed, last_ms = excluded.last_ms,"                      \
+                   " last_flags = excluded.last_flags, last_timeout_s = excluded.last_timeout_s,"            \
+                   " last_name = excluded.last_name, last_data = excluded.last_data")                        \
+    X(POLICY_BY_TOPIC, "SELECT owner, called_ms, instances, keeps_last, is_shared, timeout_ms, deadline_ms," \
+                       " is_completed, last_ms, last_flags, last_timeout_s, last_name, last_data"            \
+                       " FROM policies WHERE topic = ?1")                                                    \
+    X(POLICIES_SWEEP, "DELETE FROM policies WHERE id IN (SELECT id FROM policies p WHERE called_ms <= ?1"    \
+                      " AND NOT EXISTS (SELECT 1 FROM tickets t WHERE t.topic = p.topic)"                    \
+                      " LIMIT " RB_SWEEP_ROWS_TEXT ")")                                                      \
+    X(SECRET_BY_NAME, "SELECT value FROM secrets WHERE name = ?1")                                           \
+    X(ACCOUNT_INSERT, "INSERT INTO accounts (public_id, tenant, secret, is_guarded, created_ms)"             \
+                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                                 \
+    X(ACCOUNT_DELETE, "DELETE FROM accounts WHERE tenant = ?1 AND public_id = ?2")                           \
+    X(ACCOUNT_BY_ID, "SELECT public_id, tenant, secret, is_guarded, created_ms FROM accounts"                \
+                     " WHERE public_id = ?1")                                                                \
+    X(ACCOUNTS_OF_TENANT, "SELECT public_id, tenant, NULL, is_guarded, created_ms FROM accounts"             \
+                          " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, public_id")
 
 enum rb_sql {
 #define RB_STATEMENT_ID(NAME, sql) RB_SQL_##NAME,

@@ -5,7 +5,20 @@
 #include "store/migrate.h"
 #include "store/tx.h"
 
+#include <string.h>
+
 /* ---- opening and closing ---- */
+
+static rb_err read_secret(struct rb_db *db, unsigned char out[RB_STORE_SECRET_BYTES])
+{
+    struct rb_query query = rb_query_begin(db, RB_SQL_SECRET_BY_NAME);
+    rb_query_text(&query, RB_STR("topic ids"));
+    rb_str value = rb_query_next(&query) ? rb_query_get_str(&query, 0) : RB_STR_NONE;
+    bool is_there = value.n == RB_STORE_SECRET_BYTES;
+    if (is_there) memcpy(out, value.p, value.n);
+    rb_err err = rb_query_end(&query);
+    return err == RB_OK && !is_there ? RB_NOT_A_STORE : err;
+}
 
 /* The database is brought into shape before the writer's thread starts and in a turn, since it writes. */
 static rb_err prepare(struct rb_store *store, const char *path, bool as_server, struct rb_buf *why)
@@ -19,6 +32,7 @@ static rb_err prepare(struct rb_store *store, const char *path, bool as_server, 
     if (err == RB_OK) err = rb_migrate(&store->db, &rb_schema, as_server, why);
     int64_t epoch = 0;
     if (err == RB_OK) err = rb_db_get_i64(&store->db, "SELECT epoch FROM store", &epoch);
+    if (err == RB_OK) err = read_secret(&store->db, store->secret);
     if (err == RB_OK) err = rb_place_sync(&store->place);
     rb_place_end_turn(&store->place);
     store->epoch = (uint64_t)epoch;
@@ -60,6 +74,11 @@ void rb_store_close(struct rb_store *store)
 uint64_t rb_store_epoch(const struct rb_store *store)
 {
     return store->epoch;
+}
+
+rb_str rb_store_secret(const struct rb_store *store)
+{
+    return rb_str_make(store->secret, sizeof store->secret);
 }
 
 /* ---- writing ---- */

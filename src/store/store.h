@@ -28,6 +28,10 @@ void rb_store_close(struct rb_store *store);
 
 /* A random number made with the database; positions of durable topics carry it. Never 0, below 2^63. */
 uint64_t rb_store_epoch(const struct rb_store *store);
+/* Random bytes made with the database, from which ids that nobody can guess are made of what somebody says.
+ */
+enum { RB_STORE_SECRET_BYTES = 32 };
+rb_str rb_store_secret(const struct rb_store *store); /* as long as the store */
 
 /* ---- records ---- */
 
@@ -88,6 +92,38 @@ struct rb_token_record {
     uint64_t created_ms, expires_ms; /* 0 = never */
 };
 
+/* A ticket: admits to one topic, for new connections until it expires or is used up. */
+struct rb_ticket_record {
+    unsigned char hash[32]; /* SHA-256 of the ticket */
+    rb_str topic;           /* complete name */
+    rb_str client;          /* whom its holder is taken for */
+    uint64_t created_ms, expires_ms;
+    int64_t uses_left; /* below 0: any number */
+};
+
+/* What a topic has for the holders of tickets (hub/policy.h), and how far it has come. Kept until the last
+ * ticket has expired and a day has passed since it was saved with a later called_ms. */
+struct rb_policy_record {
+    rb_str topic; /* complete name */
+    rb_str owner; /* who may push; NONE: nobody in particular */
+    uint64_t called_ms;
+    uint32_t instances;
+    bool keeps_last, is_deadline_shared, is_completed;
+    uint64_t timeout_ms, deadline_ms;
+    uint64_t last_ms; /* when the latest event was published; 0: there is none */
+    uint32_t last_flags, last_timeout_s;
+    rb_str last_name, last_data;
+};
+
+/* An account whose calls are signed. The secret must be there as it is, or no signature could be checked: it
+ * is protected as the database file is, and shown to nobody. */
+struct rb_account_record {
+    rb_str public_id, tenant;
+    rb_str secret;   /* NONE in lists */
+    bool is_guarded; /* against replays */
+    uint64_t created_ms;
+};
+
 /* ---- writing ---- A transaction is made, filled, and committed once; all or nothing of it is applied.
  * Everything handed in is copied into the transaction's arena. */
 
@@ -131,6 +167,16 @@ void rb_tx_cursor_set(struct rb_tx *tx, rb_str topic, rb_str name, uint64_t id);
 void rb_tx_token_insert(struct rb_tx *tx, const struct rb_token_record *token);
 /* All with this label; RB_NOT_FOUND when there is none. */
 void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label);
+
+/* RB_TOO_MANY_REQUESTS when `alive_max` tickets of the topic have not expired; 0: any number may. */
+void rb_tx_ticket_insert(struct rb_tx *tx, const struct rb_ticket_record *ticket, uint32_t alive_max);
+void rb_tx_ticket_use(struct rb_tx *tx, const unsigned char hash[32]); /* RB_TICKET_EXPIRED: used up */
+/* Forgets some of the tickets that have expired by now_ms, and of the policies without tickets that were last
+ * called by called_ms: at most 200 each. */
+void rb_tx_tickets_sweep(struct rb_tx *tx, uint64_t now_ms, uint64_t called_ms);
+void rb_tx_policy_save(struct rb_tx *tx, const struct rb_policy_record *policy);
+void rb_tx_account_insert(struct rb_tx *tx, const struct rb_account_record *account); /* RB_CONFLICT */
+void rb_tx_account_delete(struct rb_tx *tx, rb_str tenant, rb_str public_id);         /* RB_NOT_FOUND */
 
 /* Queues it; order of commits and of answers is order of calls. Any thread. RB_DISK_FULL, RB_STORE_FAILED,
  * and what the operations say: the tx is answered with the error and nothing of it is kept; others are not
@@ -213,5 +259,15 @@ rb_err rb_read_token(struct rb_reader *reader, struct rb_arena *arena, const uns
 /* Of one tenant, or of all (NONE); by tenant and label. */
 rb_err rb_read_tokens(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant,
                       struct rb_token_record **out, uint32_t *out_count);
+
+rb_err rb_read_ticket(struct rb_reader *reader, struct rb_arena *arena, const unsigned char hash[32],
+                      struct rb_ticket_record *out);
+rb_err rb_read_policy(struct rb_reader *reader, struct rb_arena *arena, rb_str topic,
+                      struct rb_policy_record *out);
+rb_err rb_read_account(struct rb_reader *reader, struct rb_arena *arena, rb_str public_id,
+                       struct rb_account_record *out);
+/* As rb_read_tokens, without the secrets. */
+rb_err rb_read_accounts(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant,
+                        struct rb_account_record **out, uint32_t *out_count);
 
 #endif

@@ -8,6 +8,7 @@
 
 struct rb_store {
     uint64_t epoch;
+    unsigned char secret[RB_STORE_SECRET_BYTES];
     struct rb_place place;
     struct rb_db db; /* the writer's */
     struct rb_writer writer;

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "store/job_columns.h"
 
+#include <string.h>
+
 struct rb_tx *rb_tx_new(void)
 {
     struct rb_tx *tx = rb_new(struct rb_tx);
@@ -107,4 +109,51 @@ void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label)
     struct rb_tx_op *op = add_op(tx, RB_OP_TOKEN_DELETE);
     op->token_delete.tenant = keep(tx, tenant);
     op->token_delete.label = keep(tx, label);
+}
+
+void rb_tx_ticket_insert(struct rb_tx *tx, const struct rb_ticket_record *ticket, uint32_t alive_max)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_TICKET_INSERT);
+    op->ticket.record = *ticket;
+    op->ticket.record.topic = keep(tx, ticket->topic);
+    op->ticket.record.client = keep(tx, ticket->client);
+    op->ticket.alive_max = alive_max;
+}
+
+void rb_tx_ticket_use(struct rb_tx *tx, const unsigned char hash[32])
+{
+    memcpy(add_op(tx, RB_OP_TICKET_USE)->ticket.record.hash, hash, 32);
+}
+
+void rb_tx_tickets_sweep(struct rb_tx *tx, uint64_t now_ms, uint64_t called_ms)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_TICKETS_SWEEP);
+    op->sweep.now_ms = now_ms;
+    op->sweep.called_ms = called_ms;
+}
+
+void rb_tx_policy_save(struct rb_tx *tx, const struct rb_policy_record *policy)
+{
+    struct rb_policy_record *record = &add_op(tx, RB_OP_POLICY_SAVE)->policy;
+    *record = *policy;
+    record->topic = keep(tx, policy->topic);
+    record->owner = keep(tx, policy->owner);
+    record->last_name = keep(tx, policy->last_name);
+    record->last_data = keep(tx, policy->last_data);
+}
+
+void rb_tx_account_insert(struct rb_tx *tx, const struct rb_account_record *account)
+{
+    struct rb_account_record *record = &add_op(tx, RB_OP_ACCOUNT_INSERT)->account;
+    *record = *account;
+    record->public_id = keep(tx, account->public_id);
+    record->tenant = keep(tx, account->tenant);
+    record->secret = keep(tx, account->secret);
+}
+
+void rb_tx_account_delete(struct rb_tx *tx, rb_str tenant, rb_str public_id)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_ACCOUNT_DELETE);
+    op->account.tenant = keep(tx, tenant);
+    op->account.public_id = keep(tx, public_id);
 }

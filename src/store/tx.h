@@ -13,7 +13,13 @@ enum rb_op_kind {
     RB_OP_EVENTS_TRIM,
     RB_OP_CURSOR_SET,
     RB_OP_TOKEN_INSERT,
-    RB_OP_TOKEN_DELETE
+    RB_OP_TOKEN_DELETE,
+    RB_OP_TICKET_INSERT,
+    RB_OP_TICKET_USE,
+    RB_OP_TICKETS_SWEEP,
+    RB_OP_POLICY_SAVE,
+    RB_OP_ACCOUNT_INSERT,
+    RB_OP_ACCOUNT_DELETE
 };
 
 struct rb_tx_op {
@@ -44,6 +50,15 @@ struct rb_tx_op {
         struct {
             rb_str tenant, label;
         } token_delete;
+        struct {
+            struct rb_ticket_record record;
+            uint32_t alive_max;
+        } ticket; /* insert; use: the hash of the record */
+        struct {
+            uint64_t now_ms, called_ms;
+        } sweep;
+        struct rb_policy_record policy;
+        struct rb_account_record account; /* insert; delete: its names */
     };
 };
 

@@ -31,6 +31,7 @@ static const struct part {
     {"connect", part_connect, true, "processor time of a connection that subscribes"},
     {"never", part_never, true, "what subscribers that never read cost the others"},
     {"memory", part_memory, true, "memory of a subscribed WebSocket, and what is given back"},
+    {"envoy", part_envoy, true, "the Envoy door: 15000 sockets with a tick a second, calls per second"},
 };
 
 static volatile sig_atomic_t interrupted;

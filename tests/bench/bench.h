@@ -37,6 +37,7 @@ bool part_echo(struct bench *bench);
 bool part_connect(struct bench *bench);
 bool part_never(struct bench *bench);
 bool part_memory(struct bench *bench);
+bool part_envoy(struct bench *bench);
 
 /* Whether this process may have so many connections open. */
 bool bench_can_hold(unsigned connections);

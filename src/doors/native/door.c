@@ -1,6 +1,6 @@
 /* The door as a whole: what is open on which loop. */
 #include "base/mem.h"
-#include "doors/native/native_private.h"
+#include "doors/native/holder.h"
 
 struct rb_native *rb_native_new(const struct rb_native_setup *setup)
 {
@@ -12,6 +12,7 @@ struct rb_native *rb_native_new(const struct rb_native_setup *setup)
         here->door = door;
         here->loop = setup->loops[i];
         socket_lines_init(here);
+        holders_init(here);
         rb_list_init(&here->streams);
         rb_list_init(&here->echoes);
         rb_list_init(&here->waits);
@@ -22,6 +23,7 @@ struct rb_native *rb_native_new(const struct rb_native_setup *setup)
 void rb_native_free(struct rb_native *door)
 {
     if (!door) return;
+    for (unsigned i = 0; i < door->setup.loop_count; i++) holders_fini(&door->heres[i]);
     rb_free(door->routes);
     rb_free(door->heres);
     rb_free(door);

@@ -1,22 +1,28 @@
 /* Event streams: a subscription whose events go out as server-sent events. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "doors/native/native_private.h"
+#include "doors/native/holder.h"
 #include "http/sse.h"
 #include "hub/registry.h"
+
+#include <string.h>
 
 enum { STREAM_MAGIC = 0x4e535345 };
 
 struct native_stream {
     uint32_t magic;
     bool ends_at_final;
+    struct rb_native *door;
     rb_err why; /* of the end that is to come */
     struct rb_sse sse;
     struct rb_conn conn;
     struct rb_list node; /* in the loop's streams */
     struct rb_task end;  /* ends it from outside a pull */
     const struct rb_identity *identity;
+    struct rb_start start; /* of who waits to be admitted */
 };
+
+static void on_end(struct holder *holder, rb_err why);
 
 static struct native_stream *stream_of(struct rb_sse *sse)
 {
@@ -63,6 +69,8 @@ static void on_event(struct rb_conn *conn, struct rb_conn_sub *sub, const struct
 {
     (void)sub;
     struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    struct holder *holder = holder_of(native_here(stream->door), conn);
+    if (holder) holder_note(conn, holder, event);
     if (stream->ends_at_final && (event->flags & RB_EVENT_FINAL)) end_later(stream, RB_OK);
 }
 
@@ -98,7 +106,12 @@ static rb_err on_send(struct rb_conn *conn, rb_str name, rb_str data)
 
 static void on_close(struct rb_conn *conn, rb_err why)
 {
-    stream_shut(&RB_OUTER(conn, struct native_stream, conn)->node, why);
+    struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
+    struct holder *holder = holder_of(native_here(stream->door), conn);
+    if (holder)
+        on_end(holder, why);
+    else
+        stream_shut(&stream->node, why);
 }
 
 static const struct rb_conn_ops conn_ops = {.want_output = want_output,
@@ -123,6 +136,7 @@ static void on_closed(struct rb_sse *sse, rb_err why)
     RB_LOG_DEBUG("native.stream_closed", RB_KV("client", stream->identity->client), RB_KV_REASON(why));
     rb_loop_forget_task(&stream->end);
     rb_list_remove(&stream->node);
+    holder_free(holder_of(native_here(stream->door), &stream->conn));
     rb_conn_fini(&stream->conn);
     rb_identity_unref(stream->identity);
     stream->magic = 0;
@@ -134,9 +148,44 @@ static const struct rb_sse_ops sse_ops = {.on_pull = on_pull, .on_closed = on_cl
 void stream_shut(struct rb_list *node, rb_err why)
 {
     struct native_stream *stream = RB_OUTER(node, struct native_stream, node);
+    holder_free(holder_of(native_here(stream->door), &stream->conn));
     rb_conn_hold(&stream->conn, true);
     rb_conn_withdraw(&stream->conn);
     rb_sse_end(&stream->sse, why);
+}
+
+/* ---- holders of tickets ---- Asked when the stream is open, since the home reaches connections only. Who is
+ * not admitted, or has to go, is told by an event, so that it need not come again to find out. */
+
+static void on_end(struct holder *holder, rb_err why)
+{
+    struct native_stream *stream = RB_OUTER(holder->conn, struct native_stream, conn);
+    struct rb_buf data = {0};
+    struct rb_json_out out = {.buf = &data};
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "reason");
+    rb_json_put_text(&out, rb_reason_name(why));
+    rb_json_end_object(&out);
+    if (why)
+        rb_sse_send(&stream->sse,
+                    rb_sse_frame(stream->sse.is_chunked, RB_STR_NONE, RB_STR("end"), rb_buf_str(&data)));
+    rb_buf_fini(&data);
+    stream_shut(&stream->node, why);
+}
+
+static void subscribe(struct native_stream *stream, rb_str topic)
+{
+    const struct rb_encoding *encoding =
+        stream->sse.is_chunked ? &native_chunked_encoding : &native_plain_encoding;
+    rb_conn_subscribe(&stream->conn, topic, &stream->identity->client, &stream->start, encoding, 0);
+}
+
+static void on_admitted(struct holder *holder, rb_err err)
+{
+    if (err)
+        on_end(holder, err);
+    else
+        subscribe(RB_OUTER(holder->conn, struct native_stream, conn), holder_topic(holder));
 }
 
 void stream_open(struct errand *errand, const struct stream_start *start)
@@ -151,15 +200,20 @@ void stream_open(struct errand *errand, const struct stream_start *start)
     stream->ends_at_final = start->ends_at_final;
     stream->identity = rb_identity_ref(errand->who);
     rb_conn_init(&stream->conn, door->setup.hub, &conn_ops);
-    struct rb_start from = start->start;
+    stream->start = start->start;
+    stream->door = door;
+    unsigned char ticket_hash[32];
+    bool has_ticket = errand->ticket != NULL;
+    if (has_ticket) memcpy(ticket_hash, errand->ticket->hash, sizeof ticket_hash);
     char *topic = rb_str_dup(start->topic); /* the request goes with the answer */
     bool is_announced = rb_conn_announce(&stream->conn);
     if (!is_announced) errand_fail(errand, RB_TOO_MANY_CONNECTIONS, NULL);
     if (is_announced && rb_sse_open(errand->request, &stream->sse, &sse_ops)) {
-        const struct rb_encoding *encoding =
-            stream->sse.is_chunked ? &native_chunked_encoding : &native_plain_encoding;
         rb_list_push_back(&native_here(door)->streams, &stream->node);
-        rb_conn_subscribe(&stream->conn, rb_str_of(topic), &stream->identity->client, &from, encoding, 0);
+        if (has_ticket)
+            holder_ask(native_here(door), &stream->conn, rb_str_of(topic), ticket_hash, on_admitted, on_end);
+        else
+            subscribe(stream, rb_str_of(topic));
     } else {
         rb_conn_fini(&stream->conn);
         rb_identity_unref(stream->identity);

@@ -79,6 +79,8 @@ void handle_topic_events(struct errand *errand)
     if (!events) return;
     if (events->is_stream)
         open_stream(events, false);
+    else if (errand->ticket)
+        errand_fail(errand, RB_NOT_ACCEPTABLE, "A ticket opens an event stream: Accept: text/event-stream.");
     else
         page_open(errand, &events->page);
 }

@@ -7,6 +7,7 @@
 #define RB_DOORS_NATIVE_H
 
 #include "auth/auth.h"
+#include "auth/ticket.h"
 #include "files/files.h"
 #include "http/http.h"
 #include "hub/hub.h"
@@ -20,6 +21,7 @@ struct rb_native_setup {
     struct rb_jobs *jobs;
     struct rb_files *files;
     struct rb_auth *auth;
+    struct rb_tickets *tickets;
     rb_str const *origins;
     unsigned origin_count;
     uint64_t wait_max_ms;       /* longest wait that a client may ask for */

@@ -5,6 +5,7 @@
 #include "codec/json.h"
 #include "doors/native/native.h"
 #include "hub/conn.h"
+#include "hub/countdown.h"
 
 /* WebSockets that wait for the same thing, in the order in which they are due (socket_line.c). */
 struct native_socket;
@@ -21,9 +22,11 @@ struct native_here {
     struct rb_native *door;
     struct rb_loop *loop;
     struct socket_line lines[SOCKET_LINES];
-    struct rb_list streams; /* struct native_stream */
-    struct rb_list echoes;  /* struct native_echo */
-    struct rb_list waits;   /* struct native_wait */
+    struct rb_list streams;          /* struct native_stream */
+    struct rb_list echoes;           /* struct native_echo */
+    struct rb_list waits;            /* struct native_wait */
+    struct rb_map holders;           /* struct holder (holder.h), by connection */
+    struct rb_countdowns countdowns; /* of holders */
     bool is_closing;
 };
 
@@ -44,6 +47,7 @@ struct errand {
     struct rb_native *door;
     struct rb_request *request;
     const struct rb_identity *who;
+    const struct rb_ticket_record *ticket; /* with which it came; NULL: with a token */
 };
 
 /* door.c */
@@ -92,7 +96,11 @@ extern const struct rb_encoding native_socket_encoding, native_chunked_encoding,
  * than data_max bytes is RB_MESSAGE_TOO_LARGE; 0: no limit. */
 rb_err event_spec_read(rb_json_val json, struct rb_arena *arena, size_t data_max, struct rb_event_spec *out,
                        const char **out_detail);
-bool topic_is_reserved(rb_str name); /* within the tenant: nobody may publish there */
+/* What moves the deadlines of ticket holders, or ends their topic, goes by the topic's policy: as this. */
+struct rb_policy_call;
+bool spec_concerns_policy(const struct rb_event_spec *spec);
+struct rb_policy_call *policy_push(struct rb_hub *hub, rb_str topic, const struct rb_event_spec *spec,
+                                   void (*done)(struct rb_policy_call *), void *arg);
 
 /* event_stream.c: answers with an event stream; the topic is copied. */
 struct stream_start {
@@ -120,6 +128,7 @@ typedef void errand_fn(struct errand *errand);
 errand_fn handle_job_start, handle_job_get, handle_job_cancel, handle_job_list; /* jobs_api.c */
 errand_fn handle_job_events, handle_topic_events;                               /* events_api.c */
 errand_fn handle_publish;                                                       /* publish.c */
+errand_fn handle_ticket_make;                                                   /* tickets_api.c */
 errand_fn handle_job_result, handle_job_log;                                    /* results.c */
 errand_fn handle_socket;                                                        /* socket.c */
 errand_fn handle_conn_list, handle_conn_get, handle_conn_send, handle_conn_call,

@@ -41,6 +41,9 @@ struct rb_loop *socket_loop(struct native_socket *native);
 void socket_close(struct native_socket *native, rb_err why);
 /* Looks the token up; then socket_checked, which answers. request_id: raw JSON, or NONE. */
 void socket_check(struct native_socket *native, rb_str token, rb_str request_id);
+void socket_check_ticket(struct native_socket *native, rb_str ticket, rb_str request_id);
+/* Also while a ticket is checked, from when it is known whose it is. */
+const struct rb_identity *socket_identity(const struct native_socket *native);
 void socket_set_reading(struct native_socket *native);
 
 /* socket_line.c */

@@ -2,6 +2,7 @@
  * Where the topic is durable the events of a request share one transaction: all are stored, or none. The
  * answer comes when the topic's home has given the last of them its position. */
 #include "doors/native/native_private.h"
+#include "hub/policy.h"
 
 enum { EVENTS_MAX = 1000 };
 
@@ -44,15 +45,37 @@ static void on_published(struct rb_publication *publication)
         answer(batch, publication);
 }
 
+static void on_pushed(struct rb_policy_call *call)
+{
+    struct batch *batch = call->arg;
+    if (call->err) {
+        errand_fail(batch->errand, call->err, NULL);
+    } else {
+        struct rb_buf body = {0};
+        struct rb_json_out out = {.buf = &body};
+        rb_json_begin_object(&out);
+        rb_json_put_key(&out, "position");
+        put_position(&out, call->position);
+        rb_json_end_object(&out);
+        errand_answer_json(batch->errand, 200, &body);
+    }
+    rb_policy_call_free(call);
+}
+
 static void publish(struct batch *batch)
 {
+    struct rb_hub *hub = batch->errand->door->setup.hub;
+    if (!batch->is_array && spec_concerns_policy(&batch->specs[0])) {
+        rb_policy_call_send(policy_push(hub, batch->topic, &batch->specs[0], on_pushed, batch));
+        return;
+    }
     if (batch->count == 0) {
         answer(batch, NULL);
         return;
     }
-    rb_publication_send(rb_publication_new_several(batch->errand->door->setup.hub, batch->topic, batch->specs,
-                                                   batch->count, rb_request_loop(batch->errand->request),
-                                                   on_published, batch));
+    rb_publication_send(rb_publication_new_several(hub, batch->topic, batch->specs, batch->count,
+                                                   rb_request_loop(batch->errand->request), on_published,
+                                                   batch));
 }
 
 /* ---- reading the request ---- */
@@ -71,6 +94,10 @@ static rb_err read_events(struct batch *batch, rb_json_val root, const char **ou
     rb_json_val event = batch->is_array ? rb_json_first(root) : root;
     for (uint32_t i = 0; i < batch->count; i++, event = rb_json_next(event)) {
         rb_err err = event_spec_read(event, arena, data_max, &batch->specs[i], out_detail);
+        if (!err && batch->is_array && batch->specs[i].timeout_s > 0) {
+            *out_detail = "one that moves a deadline is published by itself.";
+            err = RB_UNPROCESSABLE;
+        }
         if (!err) continue;
         if (batch->is_array) *out_detail = rb_arena_fmt(arena, "Event %u: %s", i, *out_detail).p;
         return err;
@@ -97,8 +124,8 @@ void handle_publish(struct errand *errand)
     rb_str name = rb_request_param(errand->request, "topic");
     batch->errand = errand;
     rb_err err = errand_topic(errand, name, &batch->topic);
-    if (!err && topic_is_reserved(name)) {
-        detail = "Topics below jobs/ are the jobs' own.";
+    if (!err && rb_topic_name_is_reserved(name)) {
+        detail = "Topics below jobs/ and envoy/ are not published to.";
         err = RB_FORBIDDEN;
     }
     if (!err) err = read_body(batch, &doc, &detail);

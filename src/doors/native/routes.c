@@ -7,6 +7,7 @@ enum who_may {
     MAY_ANYBODY,   /* without a credential, from any page */
     MAY_SAY_LATER, /* a credential is checked when there is one */
     MAY_CLIENTS,   /* everybody with a token */
+    MAY_HOLDERS,   /* and who has a ticket for the topic */
     MAY_BACKENDS
 };
 
@@ -29,7 +30,8 @@ static const struct route table[] = {
     {RB_HTTP1_GET, "/v1/jobs/{id}/result", BODY_OF_SERVER, MAY_CLIENTS, handle_job_result},
     {RB_HTTP1_GET, "/v1/jobs/{id}/log", BODY_OF_SERVER, MAY_CLIENTS, handle_job_log},
     {RB_HTTP1_POST, "/v1/topics/{topic}/events", BODY_OF_MESSAGE, MAY_BACKENDS, handle_publish},
-    {RB_HTTP1_GET, "/v1/topics/{topic}/events", BODY_OF_SERVER, MAY_CLIENTS, handle_topic_events},
+    {RB_HTTP1_GET, "/v1/topics/{topic}/events", BODY_OF_SERVER, MAY_HOLDERS, handle_topic_events},
+    {RB_HTTP1_POST, "/v1/tickets", BODY_OF_MESSAGE, MAY_BACKENDS, handle_ticket_make},
     {RB_HTTP1_GET, "/v1/socket", BODY_OF_SERVER, MAY_SAY_LATER, handle_socket},
     {RB_HTTP1_GET, "/v1/connections", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_list},
     {RB_HTTP1_GET, "/v1/connections/{id}", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_get},
@@ -64,12 +66,51 @@ static void on_checked(struct rb_request *request, void *arg, rb_err err, const 
         route->row->handler(new_errand(request, route, who));
 }
 
+/* ---- holders of tickets ---- */
+
+static void let_go(const void *identity)
+{
+    rb_identity_unref(identity);
+}
+
+/* The request's topic, whatever its tenant calls it, must be the ticket's. */
+static void on_ticket(void *arg, rb_err err, const struct rb_ticket_record *ticket)
+{
+    struct errand *errand = arg;
+    struct rb_arena *arena = &errand->request->arena;
+    rb_str tenant, name = err ? RB_STR_NONE : ticket->topic;
+    if (!err) rb_str_split(&name, '/', &tenant);
+    if (!err && !rb_str_eq(name, rb_request_param(errand->request, "topic"))) err = RB_FORBIDDEN;
+    if (err) {
+        errand_fail(errand, err, NULL);
+        return;
+    }
+    errand->who = rb_identity_new(
+        &(struct rb_identity){.tenant = tenant, .client = ticket->client, .role = RB_ROLE_TICKET});
+    rb_arena_at_end(arena, let_go, errand->who);
+    struct rb_ticket_record *kept = rb_arena_new(arena, struct rb_ticket_record);
+    *kept = *ticket;
+    kept->topic = rb_arena_copy(arena, ticket->topic);
+    kept->client = errand->who->client;
+    errand->ticket = kept;
+    handle_topic_events(errand);
+}
+
+static rb_str ticket_of(const struct route *row, const struct rb_request *request)
+{
+    rb_str token = rb_auth_bearer(rb_request_header(request, "Authorization"));
+    return row->who_may == MAY_HOLDERS && rb_ticket_is_native(token) ? token : RB_STR_NONE;
+}
+
+/* ---- requests ---- */
+
 static bool is_checked(const struct route *row, struct rb_request *request)
 {
     switch (row->who_may) {
     case MAY_ANYBODY: return false;
     case MAY_SAY_LATER: return rb_request_header(request, "Authorization").p != NULL;
     case MAY_CLIENTS:
+    case MAY_HOLDERS:
     case MAY_BACKENDS: return true;
     }
     RB_UNREACHABLE();
@@ -81,6 +122,8 @@ static void on_request(struct rb_request *request, void *arg)
     struct errand *errand = new_errand(request, route, NULL);
     if (route->row->who_may != MAY_ANYBODY && !errand_is_origin_allowed(errand))
         rb_answer_problem(request, RB_ORIGIN_REFUSED, RB_STR_NONE);
+    else if (ticket_of(route->row, request).p)
+        rb_ticket_check(route->door->setup.tickets, ticket_of(route->row, request), on_ticket, errand);
     else if (is_checked(route->row, request))
         rb_guard(route->door->setup.auth, request, on_checked, arg);
     else

@@ -5,6 +5,7 @@
  * is pinged when nothing came from it for a while; whatever comes then is a sign of life. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "doors/native/holder.h"
 #include "doors/native/native_socket.h"
 
 #include <string.h>
@@ -13,8 +14,10 @@ enum { BACKLOG_BYTES_MAX = 64 * 1024 };
 
 struct socket_check {
     struct rb_auth_check *check;
-    struct rb_buf request_id; /* raw JSON; empty: there was none */
-    struct rb_buf backlog;    /* messages, each behind its length (uint32_t) */
+    struct rb_ticket_check *ticket_check;
+    const struct rb_identity *identity; /* of who has a ticket, until it is admitted */
+    struct rb_buf request_id;           /* raw JSON; empty: there was none */
+    struct rb_buf backlog;              /* messages, each behind its length (uint32_t) */
 };
 
 static struct native_socket *native_of(struct rb_socket *socket)
@@ -30,6 +33,8 @@ struct rb_loop *socket_loop(struct native_socket *native)
 static void drop_check(struct socket_check *check)
 {
     rb_auth_cancel(check->check);
+    rb_ticket_cancel(check->ticket_check);
+    rb_identity_unref(check->identity);
     rb_buf_fini(&check->request_id);
     rb_buf_fini(&check->backlog);
     rb_free(check);
@@ -49,6 +54,7 @@ void socket_close(struct native_socket *native, rb_err why)
 {
     if (native->state == SOCKET_CLOSING) return;
     if (native->state == SOCKET_CHECKING) forget_identity(native);
+    holder_free(holder_of(native->here, &native->conn));
     native->state = SOCKET_CLOSING;
     socket_wait_no_more(native);
     rb_conn_hold(&native->conn, true);
@@ -98,14 +104,13 @@ static void replay(struct native_socket *native, rb_str messages)
     }
 }
 
-static void on_checked(void *arg, rb_err err, const struct rb_identity *identity)
+/* A holder of a ticket is announced already, so that the topic's home could ask about it. */
+static void settle(struct native_socket *native, rb_err err, const struct rb_identity *identity)
 {
-    struct native_socket *native = arg;
     struct socket_check *check = native->check;
-    check->check = NULL;
     native->state = err ? SOCKET_NEW : SOCKET_OPEN;
     native->identity = err ? NULL : rb_identity_ref(identity);
-    bool is_too_many = !err && !rb_conn_announce(&native->conn);
+    bool is_too_many = !err && !native->conn.is_announced && !rb_conn_announce(&native->conn);
     if (is_too_many) {
         socket_close(native, RB_TOO_MANY_CONNECTIONS);
         drop_check(check);
@@ -118,16 +123,92 @@ static void on_checked(void *arg, rb_err err, const struct rb_identity *identity
     drop_check(check);
 }
 
-void socket_check(struct native_socket *native, rb_str token, rb_str request_id)
+static void on_checked(void *arg, rb_err err, const struct rb_identity *identity)
+{
+    struct native_socket *native = arg;
+    native->check->check = NULL;
+    settle(native, err, identity);
+}
+
+static struct socket_check *begin_check(struct native_socket *native, rb_str request_id)
 {
     struct socket_check *check = rb_new(struct socket_check);
     rb_buf_init(&check->backlog, BACKLOG_BYTES_MAX + native->here->door->setup.message_max_bytes);
     rb_buf_add_str(&check->request_id, request_id);
     native->check = check;
     native->state = SOCKET_CHECKING;
+    return check;
+}
+
+void socket_check(struct native_socket *native, rb_str token, rb_str request_id)
+{
+    struct socket_check *check = begin_check(native, request_id);
     struct rb_auth_check *running = rb_auth_check(native->here->door->setup.auth, token, on_checked, native);
     if (!running) return; /* and `check` is gone */
     check->check = running;
+    socket_set_reading(native);
+}
+
+/* ---- saying it with a ticket ---- */
+
+static const struct rb_conn_ops conn_ops, holder_conn_ops;
+
+const struct rb_identity *socket_identity(const struct native_socket *native)
+{
+    return native->state == SOCKET_CHECKING ? native->check->identity : native->identity;
+}
+
+static void on_end(struct holder *holder, rb_err why)
+{
+    socket_close(RB_OUTER(holder->conn, struct native_socket, conn), why);
+}
+
+static void on_admitted(struct holder *holder, rb_err err)
+{
+    struct native_socket *native = RB_OUTER(holder->conn, struct native_socket, conn);
+    if (err) {
+        rb_conn_withdraw(&native->conn);
+        native->conn.ops = &conn_ops;
+        holder_free(holder);
+    }
+    settle(native, err, native->check->identity);
+}
+
+static void on_event(struct rb_conn *conn, struct rb_conn_sub *sub, const struct rb_event *event)
+{
+    (void)sub;
+    struct native_socket *native = RB_OUTER(conn, struct native_socket, conn);
+    struct holder *holder = holder_of(native->here, conn);
+    if (holder) holder_note(conn, holder, event);
+}
+
+static void on_ticket(void *arg, rb_err err, const struct rb_ticket_record *ticket)
+{
+    struct native_socket *native = arg;
+    native->check->ticket_check = NULL;
+    if (err) {
+        settle(native, err, NULL);
+        return;
+    }
+    rb_str tenant, topic = ticket->topic;
+    rb_str_split(&topic, '/', &tenant);
+    native->check->identity = rb_identity_new(
+        &(struct rb_identity){.tenant = tenant, .client = ticket->client, .role = RB_ROLE_TICKET});
+    native->conn.ops = &holder_conn_ops;
+    if (!rb_conn_announce(&native->conn)) {
+        socket_close(native, RB_TOO_MANY_CONNECTIONS);
+        return;
+    }
+    holder_ask(native->here, &native->conn, ticket->topic, ticket->hash, on_admitted, on_end);
+}
+
+void socket_check_ticket(struct native_socket *native, rb_str ticket, rb_str request_id)
+{
+    struct socket_check *check = begin_check(native, request_id);
+    struct rb_ticket_check *running =
+        rb_ticket_check(native->here->door->setup.tickets, ticket, on_ticket, native);
+    if (!running) return; /* and `check` is gone */
+    check->ticket_check = running;
     socket_set_reading(native);
 }
 
@@ -172,6 +253,17 @@ static const struct rb_conn_ops conn_ops = {.want_output = want_output,
                                             .on_call = socket_call,
                                             .on_close = on_close};
 
+/* Of holders of tickets: what each event means for them is noted, so they get no runs. */
+static const struct rb_conn_ops holder_conn_ops = {.want_output = want_output,
+                                                   .on_subscribed = on_subscribed,
+                                                   .on_gap = on_gap,
+                                                   .on_event = on_event,
+                                                   .on_lost = on_lost,
+                                                   .describe = socket_describe,
+                                                   .on_send = socket_send,
+                                                   .on_call = socket_call,
+                                                   .on_close = on_close};
+
 /* ---- what the socket reports ---- */
 
 static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_str payload)
@@ -203,6 +295,7 @@ static void on_closed(struct rb_socket *socket, rb_err why, bool is_clean)
                  RB_KV_REASON(why));
     socket_wait_no_more(native);
     socket_forget_requests(native);
+    holder_free(holder_of(native->here, &native->conn));
     rb_conn_fini(&native->conn);
     forget_identity(native);
     rb_free(native);

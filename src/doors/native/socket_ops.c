@@ -2,7 +2,9 @@
  * that carries the request's id; the connection stays. Replies and events leave in order: a subscription's ok
  * before its first event. */
 #include "base/mem.h"
+#include "doors/native/holder.h"
 #include "doors/native/native_socket.h"
+#include "hub/policy.h"
 #include "hub/registry.h"
 
 #include <string.h>
@@ -65,6 +67,13 @@ static void reply_connection(struct native_socket *native, rb_str id, bool with_
     begin_reply(&out, "ok", id);
     rb_json_put_key(&out, "connection");
     rb_json_put_text(&out, connection);
+    const struct holder *holder = holder_of(native->here, &native->conn);
+    if (holder) {
+        rb_json_put_key(&out, "topic");
+        rb_json_put_str(&out, topic_without_tenant(holder_topic(holder)));
+        rb_json_put_key(&out, "timeout");
+        rb_json_put_u64(&out, holder_left_s(holder));
+    }
     if (with_identity) {
         rb_json_put_key(&out, "client");
         rb_json_put_str(&out, native->identity->client);
@@ -122,6 +131,8 @@ static void handle_auth(struct message *message)
     rb_str token;
     if (message->native->identity)
         refuse(message, RB_CONFLICT, "The connection has said who it is.");
+    else if (text_of(message, "ticket", &token))
+        socket_check_ticket(message->native, token, message->id);
     else if (!text_of(message, "token", &token))
         refuse(message, RB_UNAUTHENTICATED, "token: a string.");
     else
@@ -162,6 +173,11 @@ static void handle_subscribe(struct message *message)
     if (!topic_of(message, &name, &topic)) return;
     if (read_start(message, &start)) {
         refuse(message, RB_BAD_POSITION, NULL);
+        return;
+    }
+    const struct holder *holder = holder_of(native->here, &native->conn);
+    if (holder && !rb_str_eq(topic, holder_topic(holder))) {
+        refuse(message, RB_FORBIDDEN, "The ticket is for another topic.");
         return;
     }
     if (rb_conn_find(&native->conn, topic)) {
@@ -243,20 +259,30 @@ static void reply_part(struct reply *reply)
     if (reply->next) reply->next->link = reply->link;
 }
 
-static void on_published(struct rb_publication *publication)
+static void reply_end(struct reply *reply, rb_err err, struct rb_position position)
 {
-    struct reply *reply = publication->arg;
     struct native_socket *native = reply->native;
     if (native) {
         reply_part(reply);
-        if (publication->err)
-            reply_error(native, rb_str_of(reply->id), publication->err, NULL);
+        if (err)
+            reply_error(native, rb_str_of(reply->id), err, NULL);
         else
-            reply_ok(native, rb_str_of(reply->id), &publication->position);
+            reply_ok(native, rb_str_of(reply->id), &position);
         socket_set_reading(native);
     }
     rb_free(reply->id);
     rb_free(reply);
+}
+
+static void on_published(struct rb_publication *publication)
+{
+    reply_end(publication->arg, publication->err, publication->position);
+}
+
+static void on_pushed(struct rb_policy_call *call)
+{
+    reply_end(call->arg, call->err, call->position);
+    rb_policy_call_free(call);
 }
 
 static void handle_publish_op(struct message *message)
@@ -270,8 +296,8 @@ static void handle_publish_op(struct message *message)
         return;
     }
     if (!topic_of(message, &name, &topic)) return;
-    if (topic_is_reserved(name)) {
-        refuse(message, RB_FORBIDDEN, "Topics below jobs/ are the jobs' own.");
+    if (rb_topic_name_is_reserved(name)) {
+        refuse(message, RB_FORBIDDEN, "Topics below jobs/ and envoy/ are not published to.");
         return;
     }
     size_t data_max = native->here->door->setup.event_max_bytes;
@@ -282,8 +308,11 @@ static void handle_publish_op(struct message *message)
     }
     struct reply *reply = reply_new(native, message->id);
     socket_set_reading(native);
-    rb_publication_send(rb_publication_new(native->here->door->setup.hub, topic, &spec, socket_loop(native),
-                                           on_published, reply));
+    struct rb_hub *hub = native->here->door->setup.hub;
+    if (spec_concerns_policy(&spec))
+        rb_policy_call_send(policy_push(hub, topic, &spec, on_pushed, reply));
+    else
+        rb_publication_send(rb_publication_new(hub, topic, &spec, socket_loop(native), on_published, reply));
 }
 
 void socket_forget_requests(struct native_socket *native)

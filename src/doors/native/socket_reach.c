@@ -13,8 +13,8 @@ void socket_describe(struct rb_conn *conn, struct rb_conn_facts *out)
     struct native_socket *native = native_of(conn);
     char *address = rb_loop_scratch(socket_loop(native));
     rb_address_of_peer(&native->socket.stream, address);
-    *out = (struct rb_conn_facts){.tenant = native->identity->tenant,
-                                  .client = native->identity->client,
+    *out = (struct rb_conn_facts){.tenant = socket_identity(native)->tenant,
+                                  .client = socket_identity(native)->client,
                                   .door = "native",
                                   .transport = "websocket",
                                   .address = rb_str_of(address)};

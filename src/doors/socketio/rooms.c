@@ -101,8 +101,8 @@ rb_str room_topic(struct rb_arena *arena, rb_str tenant, const struct rb_sio_roo
         rest = rb_str_from(rest, (size_t)close + 1);
     }
     rb_str name = rb_buf_str(&topic);
-    bool is_of_jobs = rb_str_starts(rb_str_from(name, tenant.n + 1), RB_STR("jobs/")); /* the jobs' own */
-    is_complete = is_complete && !topic.failed && !is_of_jobs && rb_topic_name_is_valid(name);
+    bool is_reserved = rb_topic_name_is_reserved(rb_str_from(name, tenant.n + 1));
+    is_complete = is_complete && !topic.failed && !is_reserved && rb_topic_name_is_valid(name);
     rb_str copy = is_complete ? rb_arena_copy(arena, name) : RB_STR_NONE;
     rb_buf_fini(&topic);
     return copy;

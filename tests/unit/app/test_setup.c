@@ -31,6 +31,7 @@ static void test_rules_of_rooms(void **state)
         bool is_durable;
         uint64_t age_ms;
     } want[] = {{"*/jobs/*", true, RB_CONFIG_KEEP_AGE_MS_MAX},
+                {"*/envoy/*", false, RB_CONFIG_KEEP_AGE_MS_MAX},
                 {"*/p/*", true, 86400000},
                 {"*/chat/*", false, 300000},
                 {"**", false, 180000}};

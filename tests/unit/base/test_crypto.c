@@ -7,7 +7,7 @@
 
 static const char *hex(const unsigned char *bytes, size_t n)
 {
-    static char text[2 * RB_SHA256_BYTES + 1];
+    static char text[2 * RB_SHA512_BYTES + 1];
     for (size_t i = 0; i < n; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     return text;
 }
@@ -38,8 +38,33 @@ static void test_digests(void **state)
     assert_string_equal(hex(out, RB_SHA1_BYTES), rows[0].sha1);
 }
 
+/* RFC 4231, and the sample of an Envoy call (docs/doors/envoy.md). */
+static void test_hmac(void **state)
+{
+    (void)state;
+    unsigned char out[RB_SHA512_BYTES];
+    rb_hmac_sha256(RB_STR("Jefe"), RB_STR("what do ya want for nothing?"), out);
+    assert_string_equal(hex(out, RB_SHA256_BYTES),
+                        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    rb_hmac_sha512(RB_STR("Jefe"), RB_STR("what do ya want for nothing?"), out);
+    assert_string_equal(hex(out, RB_SHA512_BYTES),
+                        "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+                        "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
+    rb_hmac_sha512(
+        RB_STR("ringback-demo-secret"),
+        RB_STR("{\"jsonrpc\":\"2.0\",\"method\":\"get_envoy_token\",\"id\":\"7\",\"params\":{\"reusable_"
+               "minutes\":60,\"Task\":{\"task_context\":\"order-4711\",\"timeout\":10}}}"),
+        out);
+    assert_string_equal(hex(out, RB_SHA512_BYTES),
+                        "3b5fa1644d6a2ce046d8259fe9815df1d48f6d57eda241e27b0c35f5559f65b5"
+                        "d3033fd642bedf018d36f67bf7217a96de1caa50cca2f0e7d0a550f2f816c3fe");
+    rb_hmac_sha256(RB_STR_NONE, RB_STR_NONE, out);
+    assert_string_equal(hex(out, RB_SHA256_BYTES),
+                        "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_digests)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_digests), cmocka_unit_test(test_hmac)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,8 @@ static const struct rb_topic_rule rules[] = {
     {.pattern = {"t/shelf/*", 9},
      .keep = {.count = 50, .bytes = 1 << 30, .age_ms = 600000, .is_durable = true}},
     {.pattern = {"t/last/*", 8}, .keep = {.count = 1, .bytes = 1 << 30, .age_ms = 600000}},
+    {.pattern = {"t/kept/*", 8},
+     .keep = {.count = 1, .bytes = 1 << 30, .age_ms = (uint64_t)1 << 40, .is_policys = true}},
     {.pattern = {"t/none/*", 8}, .keep = {.count = 0, .bytes = 1 << 30, .age_ms = 600000}},
     {.pattern = {"t/short/*", 9}, .keep = {.count = 1000, .bytes = 1 << 30, .age_ms = 20000}},
     {.pattern = {"**", 2}, .keep = {.count = 1000000, .bytes = 1 << 30, .age_ms = 600000}},

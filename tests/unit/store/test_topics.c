@@ -334,12 +334,16 @@ static void test_every_statement_uses_an_index(void **state)
     sqlite3 *db = open_file(f);
     int steps = 0;
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-        if (strcmp(statements[i].name, "TOKENS_OF_TENANT") == 0) continue; /* for people, and all of them */
+        if (strstr(statements[i].name, "S_OF_TENANT")) { /* for people, and all of them */
+            if (strstr(statements[i].name, "TOKENS") || strstr(statements[i].name, "ACCOUNTS")) continue;
+        }
         sqlite3_stmt *statement;
         assert_int_equal(sqlite3_prepare_v2(db, statements[i].sql, -1, &statement, NULL), SQLITE_OK);
         for (; sqlite3_step(statement) == SQLITE_ROW; steps++) {
             const char *step = (const char *)sqlite3_column_text(statement, 3);
             if (strstr(step, "SCAN") && strstr(step, "USING INDEX jobs_open")) continue; /* all there are */
+            if (strcmp(step, "SCAN CONSTANT ROW") == 0) continue;                        /* no table */
+            if (strstr(step, "SCAN (subquery")) continue; /* of what an index has found, limited */
             if (strstr(step, "TEMP B-TREE") || strstr(step, "SCAN"))
                 fail_msg("%s: %s", statements[i].name, step);
         }

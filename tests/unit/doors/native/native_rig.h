@@ -50,6 +50,7 @@ static struct rig {
     struct rb_files *files;
     struct rb_hub *hub;
     struct rb_auth *auth;
+    struct rb_tickets *tickets;
     struct rb_jobs *jobs;
     struct rb_native *native;
     struct rb_router *router;
@@ -182,6 +183,7 @@ static inline void open_door(void)
                                     .jobs = rig.jobs,
                                     .files = rig.files,
                                     .auth = rig.auth,
+                                    .tickets = rig.tickets,
                                     .origins = origins,
                                     .origin_count = 1,
                                     .wait_max_ms = WAIT_MAX_MS,
@@ -241,6 +243,7 @@ static inline void rig_open(void)
     rig.jobs_loop = rb_loop_new("jobs");
     rig.hub = rb_hub_new(rig.store, rig.loops, LOOPS, rules, RB_COUNT(rules));
     rig.auth = rb_auth_new(rig.store, rig.loops, LOOPS);
+    rig.tickets = rb_tickets_new(rig.store);
     open_jobs();
     open_door();
     atomic_store(&rig.is_ready, true);
@@ -332,6 +335,7 @@ static inline void rig_close(void)
     rb_native_free(rig.native);
     rb_router_free(rig.router);
     rb_auth_free(rig.auth);
+    rb_tickets_free(rig.tickets);
     rb_hub_free(rig.hub);
     rb_files_close(rig.files);
     for (int i = 0; i < LOOPS; i++) rb_loop_free(rig.loops[i]);

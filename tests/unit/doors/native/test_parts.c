@@ -267,9 +267,9 @@ static void test_event_spec(void **state)
         rb_arena_fini(&arena);
         rb_json_fini(&doc);
     }
-    assert_true(topic_is_reserved(RB_STR("jobs/1")));
-    assert_false(topic_is_reserved(RB_STR("job/1")));
-    assert_false(topic_is_reserved(RB_STR("my/jobs/1")));
+    assert_true(rb_topic_name_is_reserved(RB_STR("jobs/1")));
+    assert_false(rb_topic_name_is_reserved(RB_STR("job/1")));
+    assert_false(rb_topic_name_is_reserved(RB_STR("my/jobs/1")));
 }
 
 int main(void)
