@@ -3,7 +3,7 @@
 #include "app/config.h"
 #include "app/limits.h"
 #include "base/check.h"
-#include "base/reason.h"
+#include "codec/json.h"
 #include "jobs/jobs.h"
 
 #include <stdio.h>
@@ -43,6 +43,101 @@ bool rb_cli_parse(const char *command, const struct rb_cli_flag *flags, unsigned
             *flag->is_set = true;
     }
     return true;
+}
+
+/* ---- commands with actions ---- */
+
+/* "create, list or revoke"; for the usage with '|' only. */
+static void name_actions(struct rb_buf *out, const struct rb_cli_action *actions, unsigned count,
+                         bool in_words)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (i > 0) rb_buf_add_text(out, !in_words ? "|" : i + 1 == count ? " or " : ", ");
+        rb_buf_add_text(out, actions[i].name);
+    }
+}
+
+static int say_actions(const char *command, const struct rb_cli_action *actions, unsigned count)
+{
+    struct rb_buf names = {0};
+    name_actions(&names, actions, count, true);
+    fprintf(stderr, "ringback %s: say %s\n", command, rb_buf_text(&names));
+    rb_buf_fini(&names);
+    return RB_EXIT_USAGE;
+}
+
+int rb_cli_run_action(const char *command, const struct rb_cli_action *actions, unsigned action_count,
+                      const struct rb_cli_flag *flags, unsigned flag_count, int argc, char **argv,
+                      void *request)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    int skip = strcmp(name, "--help") == 0 ? 1 : 2;
+    bool helped;
+    struct rb_buf usage = {0};
+    rb_buf_add_fmt(&usage, "%s ", command);
+    name_actions(&usage, actions, action_count, false);
+    bool is_read = rb_cli_parse(rb_buf_text(&usage), flags, flag_count, argc > skip ? argc - skip : 0,
+                                argv + skip, &helped);
+    rb_buf_fini(&usage);
+    if (!is_read) return RB_EXIT_USAGE;
+    if (helped) return RB_EXIT_OK;
+    for (unsigned i = 0; i < action_count; i++)
+        if (strcmp(name, actions[i].name) == 0) return actions[i].run(request);
+    return say_actions(command, actions, action_count);
+}
+
+int rb_cli_fail(const char *command, const char *what, rb_str detail)
+{
+    fprintf(stderr, "ringback %s: %s%s%.*s\n", command, what, detail.n ? ": " : "", (int)detail.n,
+            detail.n ? detail.p : "");
+    return RB_EXIT_FAILED;
+}
+
+static struct rb_store *open_store(const char *command, rb_str data)
+{
+    struct rb_store *store = NULL;
+    struct rb_buf why = {0};
+    if (rb_store_open(data.p, false, &store, &why) != RB_OK)
+        rb_cli_fail(command, "no store", rb_str_of(rb_buf_text(&why)));
+    rb_buf_fini(&why);
+    return store;
+}
+
+int rb_cli_commit(const char *command, rb_str data, struct rb_tx *take_tx, const char *conflict)
+{
+    struct rb_store *store = open_store(command, data);
+    rb_err err = store ? rb_store_commit_wait(store, take_tx) : RB_OK;
+    rb_tx_free(take_tx);
+    if (!store) return RB_EXIT_FAILED;
+    rb_store_close(store);
+    if (err == RB_CONFLICT && conflict) return rb_cli_fail(command, conflict, RB_STR_NONE);
+    return err ? rb_cli_fail(command, "not done", rb_str_of(rb_reason(err)->sentence)) : RB_EXIT_OK;
+}
+
+int rb_cli_read(const char *command, rb_str data, rb_read_fn *read, void *arg)
+{
+    struct rb_store *store = open_store(command, data);
+    if (!store) return RB_EXIT_FAILED;
+    rb_err err = rb_store_read_wait(store, read, arg);
+    rb_store_close(store);
+    return err ? rb_cli_fail(command, "not read", rb_str_of(rb_reason(err)->sentence)) : RB_EXIT_OK;
+}
+
+void rb_cli_print_object(const struct rb_cli_member *members, unsigned count)
+{
+    struct rb_buf text = {0};
+    struct rb_json_out out = {.buf = &text};
+    rb_json_begin_object(&out);
+    for (unsigned i = 0; i < count; i++) {
+        rb_json_put_key(&out, members[i].name);
+        if (members[i].value.p)
+            rb_json_put_str(&out, members[i].value);
+        else
+            rb_json_put_null(&out);
+    }
+    rb_json_end_object(&out);
+    printf("%s\n", rb_buf_text(&text));
+    rb_buf_fini(&text);
 }
 
 /* ---- small commands ---- */
@@ -107,8 +202,11 @@ static const struct command {
     {"serve", "run it with a configuration file", rb_serve_main},
     {"check", "say what is wrong with a configuration file", rb_check_main},
     {"token", "create, list or revoke tokens", rb_token_main},
-    {"client", "create, list or revoke accounts that sign their calls", rb_client_main},
+    {"client", "create, list or revoke API clients, and accounts that sign their calls", rb_client_main},
+    {"user", "add, list or remove users, who log in with a password", rb_user_main},
     {"ticket", "create tickets, which admit to one topic", rb_ticket_main},
+    {"operation", "send to a connection, ask it, exchange files with it", rb_operation_main},
+    {"scenario", "run a scenario: what to do with a connection, step by step", rb_scenario_main},
     {"bench", "measure this server on this machine", rb_bench_main},
     {"options", "print the reference of the configuration (Markdown)", print_options},
     {"limits", "print the table of limits (Markdown)", print_limits},

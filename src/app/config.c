@@ -33,6 +33,16 @@ static void settle_retention(struct rb_config *config)
     }
 }
 
+/* Work elsewhere may take people's time. */
+static void settle_timeouts(struct rb_config_reader *reader)
+{
+    const uint64_t external_ms = 24 * 3600 * 1000;
+    for (size_t i = 0; i < reader->config->jobs.count; i++) {
+        struct rb_config_job *job = (struct rb_config_job *)&reader->config->jobs.items[i]; /* ours still */
+        if (job->is_external && !rb_reader_is_given(reader, &job->timeout_ms)) job->timeout_ms = external_ms;
+    }
+}
+
 static void keep_warnings(struct rb_config *config, struct rb_report *report)
 {
     rb_str *lines = rb_arena_array(&config->arena, rb_str, report->count);
@@ -54,6 +64,7 @@ static rb_err parse_and_read(struct rb_config *config, struct rb_arena *scratch,
     struct rb_config_reader reader = {.config = config, .scratch = scratch, .report = report};
     rb_config_read(&reader, root);
     settle_retention(config);
+    settle_timeouts(&reader);
     rb_config_check(&reader);
     return report->errors ? RB_BAD_CONFIG : RB_OK;
 }

@@ -71,7 +71,10 @@ enum rb_config_result { RB_CONFIG_RESULT_AUTO, RB_CONFIG_RESULT_ZIP };
 
 struct rb_config_job {
     rb_str kind;
-    struct rb_config_strings command; /* at least the program */
+    /* What runs: one of the three. */
+    struct rb_config_strings command; /* at least the program; empty: none */
+    bool is_external;
+    rb_str scenario; /* path; empty: none */
     struct rb_config_routes routes;
     uint64_t timeout_ms, kill_grace_ms;
     uint64_t concurrency, queue_max, queue_timeout_ms;
@@ -82,6 +85,7 @@ struct rb_config_job {
     struct rb_config_pairs environment;
     uint64_t memory_bytes_max; /* 0 = none */
     uint64_t open_files_max;
+    uint64_t progress_interval_ms;
 };
 
 enum rb_config_room_tenant { RB_CONFIG_ROOM_TENANT_HOST, RB_CONFIG_ROOM_TENANT_TOKEN };
@@ -108,6 +112,13 @@ struct rb_config_account {
 };
 
 enum rb_config_sync_job { RB_CONFIG_SYNC_JOB_CONTINUE, RB_CONFIG_SYNC_JOB_CANCEL };
+
+struct rb_config_capability {
+    rb_str name;
+    struct rb_config_strings families, roles, events, requests, methods;
+    rb_str kind, url; /* empty: none */
+    uint64_t timeout_ms;
+};
 
 struct rb_config {
     struct rb_config_address listen;
@@ -144,6 +155,9 @@ struct rb_config {
             size_t count;
         } rules;
     } topics;
+    struct {
+        uint64_t scratch_bytes_max, scratch_files_max, upload_bytes_max, link_ttl_ms;
+    } files;
     struct rb_config_jobs {
         const struct rb_config_job *items;
         size_t count;
@@ -179,6 +193,18 @@ struct rb_config {
         uint64_t body_bytes_max, message_bytes_max, context_bytes_max;
         uint64_t sockets_max, tokens_max, calls_per_s, refusals_per_min;
     } envoy;
+
+    struct {
+        bool is_enabled, is_cookie_secure;
+        rb_str site, default_tenant, shared_dir;
+        uint64_t message_bytes_max, login_timeout_ms, ping_interval_ms, silence_ms;
+        rb_str incoming_kind, unclaimed_kind, unclaimed_url; /* empty: none */
+        uint64_t unclaimed_timeout_ms;
+        struct rb_config_capabilities {
+            const struct rb_config_capability *items;
+            size_t count;
+        } capabilities;
+    } era;
 
     struct rb_config_strings warnings; /* each a line as in the messages, for the log */
     struct rb_arena arena;

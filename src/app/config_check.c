@@ -2,6 +2,7 @@
 
 #include "app/config_forms.h"
 #include "app/config_value.h"
+#include "app/scenario.h"
 #include "base/map.h"
 
 #include <errno.h>
@@ -53,7 +54,9 @@ static bool is_our_own(const struct rb_config *config, rb_str path)
         if (is_below(path, rb_str_of(own[i]))) return true;
     rb_str door = config->socketio.path, envoy = config->envoy.path;
     return (config->socketio.is_enabled && is_below(path, rb_str_sub(door, 0, door.n - 1))) ||
-           (config->envoy.is_enabled && envoy.n > 1 && is_below(path, rb_str_sub(envoy, 0, envoy.n - 1)));
+           (config->envoy.is_enabled && envoy.n > 1 && is_below(path, rb_str_sub(envoy, 0, envoy.n - 1))) ||
+           (config->era.is_enabled && (is_below(path, RB_STR("/ws")) || is_below(path, RB_STR("/era/v1")) ||
+                                       is_below(path, RB_STR("/rest/v1"))));
 }
 
 /* Method and path with the names of the parameters left out: what two routes must not have in common. All
@@ -176,8 +179,55 @@ static void check_program(struct rb_config_reader *r, const rb_str *program)
     }
 }
 
+/* ---- jobs ---- */
+
+static void check_work(struct rb_config_reader *r, const struct rb_config_job *job)
+{
+    bool has_command = job->command.count > 0 || rb_reader_is_given(r, &job->command);
+    bool has_scenario = job->scenario.n > 0 || rb_reader_is_given(r, &job->scenario);
+    if (!has_command && !has_scenario && !job->is_external)
+        rb_reader_error(r, &job->command,
+                        FMT("missing; add a list, the program and its arguments, or 'external: true', or "
+                            "'scenario: FILE'"));
+    if (has_command + has_scenario + job->is_external > 1)
+        rb_reader_error(r, job->is_external ? (const void *)&job->is_external : &job->scenario,
+                        FMT("a kind has one of command, external and scenario; remove the others"));
+}
+
+/* What is wrong inside the file, a line each. */
+static void check_scenario_file(struct rb_config_reader *r, const struct rb_config_job *job, const char *path)
+{
+    struct rb_scenario scenario;
+    struct rb_buf messages = {0};
+    rb_str rest, line;
+    bool is_fine = rb_scenario_load(&scenario, path, &messages) == RB_OK;
+    if (is_fine) rb_scenario_fini(&scenario);
+    rest = rb_buf_str(&messages);
+    while (!is_fine && rest.n > 0 && rb_str_split(&rest, '\n', &line))
+        if (line.n) rb_reader_error(r, &job->scenario, FMT("%.*s", RB_STR_FMT(clean(r, line))));
+    rb_buf_fini(&messages);
+}
+
+static void check_scenario(struct rb_config_reader *r, const struct rb_config_job *job)
+{
+    rb_str shown = clean(r, job->scenario);
+    char *path = realpath(job->scenario.p, NULL);
+    if (!path || access(path, R_OK) != 0)
+        rb_reader_error(r, &job->scenario,
+                        FMT("'%.*s' cannot be read: %s", RB_STR_FMT(shown), strerror(errno)));
+    else if (strchr(path, '{'))
+        rb_reader_error(r, &job->scenario,
+                        FMT("'%.*s' has a brace in its path, which would be a placeholder; move it",
+                            RB_STR_FMT(shown)));
+    else
+        check_scenario_file(r, job, path);
+    free(path);
+}
+
 static void check_job(struct rb_config_reader *r, const struct rb_config_job *job)
 {
+    check_work(r, job);
+    if (job->scenario.n) check_scenario(r, job);
     if (job->command.count) check_program(r, &job->command.items[0]);
     for (size_t i = 1; i < job->command.count; i++) {
         rb_str rest = job->command.items[i], name;
@@ -187,21 +237,25 @@ static void check_job(struct rb_config_reader *r, const struct rb_config_job *jo
 
 /* ---- rooms ---- */
 
-static void check_kind(struct rb_config_reader *r, const struct rb_config_room *room, const rb_str *name)
+const struct rb_config_job *rb_config_check_kind(struct rb_config_reader *r, const rb_str *name)
 {
     const struct rb_config_job *job = rb_config_job_find(r->config, *name);
-    if (!job) {
-        struct rb_nearest nearest = {.word = *name};
-        for (size_t i = 0; i < r->config->jobs.count; i++)
-            rb_nearest_offer(&nearest, r->config->jobs.items[i].kind);
-        rb_reader_error(r, name,
-                        nearest.best.n
-                            ? FMT("'%.*s' is not a kind of jobs; did you mean '%.*s'?", RB_STR_FMT(*name),
-                                  RB_STR_FMT(nearest.best))
-                            : FMT("'%.*s' is not a kind of jobs; define it under 'jobs'", RB_STR_FMT(*name)));
-        return;
-    }
-    if (room->keep_ms <= job->result_keep_ms) return;
+    if (job) return job;
+    struct rb_nearest nearest = {.word = *name};
+    for (size_t i = 0; i < r->config->jobs.count; i++)
+        rb_nearest_offer(&nearest, r->config->jobs.items[i].kind);
+    rb_reader_error(r, name,
+                    nearest.best.n
+                        ? FMT("'%.*s' is not a kind of jobs; did you mean '%.*s'?", RB_STR_FMT(*name),
+                              RB_STR_FMT(nearest.best))
+                        : FMT("'%.*s' is not a kind of jobs; define it under 'jobs'", RB_STR_FMT(*name)));
+    return NULL;
+}
+
+static void check_kind(struct rb_config_reader *r, const struct rb_config_room *room, const rb_str *name)
+{
+    const struct rb_config_job *job = rb_config_check_kind(r, name);
+    if (!job || room->keep_ms <= job->result_keep_ms) return;
     struct rb_buf keep = {0}, result_keep = {0};
     rb_value_add_duration(&keep, room->keep_ms);
     rb_value_add_duration(&result_keep, job->result_keep_ms);
@@ -316,6 +370,10 @@ static void check_numbers(struct rb_config_reader *r)
     if (config->envoy.is_enabled && config->socketio.is_enabled &&
         rb_str_eq(config->envoy.path, config->socketio.path))
         rb_reader_error(r, &config->envoy.path, FMT("the same as socketio.path; choose another"));
+    if (config->era.silence_ms < config->era.ping_interval_ms)
+        rb_reader_error(
+            r, &config->era.silence_ms,
+            FMT("shorter than era.ping_interval, so nobody would be asked for a sign of life; raise it"));
     if (config->connection.output_bytes_max < config->topics.message_bytes_max)
         rb_reader_warning(r, &config->connection.output_bytes_max,
                           FMT("less than topics.message_max: events between the two cannot be delivered; "
@@ -330,6 +388,7 @@ void rb_config_check(struct rb_config_reader *r)
     check_paths(r);
     for (size_t i = 0; i < config->jobs.count; i++) check_job(r, &config->jobs.items[i]);
     for (size_t i = 0; i < config->socketio.rooms.count; i++) check_room(r, &config->socketio.rooms.items[i]);
+    rb_config_check_era(r);
     if (r->report->errors > 0) return;
     check_numbers(r);
     for (size_t i = 0; i < config->socketio.rooms.count; i++)

@@ -205,6 +205,18 @@ static bool is_event(rb_str s)
     return is_text(s) && s.n <= 255;
 }
 
+static bool is_url(rb_str s)
+{
+    bool has_host =
+        (rb_str_starts(s, RB_STR("http://")) && s.n > 7) || (rb_str_starts(s, RB_STR("https://")) && s.n > 8);
+    return has_host && s.n <= 2048 && !has_control(s) && rb_str_find(s, ' ') < 0;
+}
+
+static bool is_family(rb_str s)
+{
+    return rb_str_is(s, "user") || rb_str_is(s, "token");
+}
+
 const struct rb_option_form rb_form_text = {is_text, "text"};
 const struct rb_option_form rb_form_name = {
     is_name, "a name of at most 64 letters, digits, '_' and '-' that begins with a "
@@ -230,6 +242,8 @@ const struct rb_option_form rb_form_route = {
               "placeholder is a whole element, each name once)"};
 const struct rb_option_form rb_form_download_path = {
     is_download_path, "a path with {downloadId} such as /api/download/{downloadId}"};
+const struct rb_option_form rb_form_url = {is_url, "an address such as https://hooks.example.com/era"};
+const struct rb_option_form rb_form_family = {is_family, "user or token"};
 const struct rb_option_form rb_form_variable = {
     is_variable, "the name of a variable: letters, digits and '_', not beginning "
                  "with RINGBACK_"};

@@ -17,6 +17,8 @@ extern const struct rb_option_form rb_form_namespace;     /* of Socket.IO */
 extern const struct rb_option_form rb_form_event;         /* of Socket.IO */
 extern const struct rb_option_form rb_form_route;         /* METHOD /path/{param} */
 extern const struct rb_option_form rb_form_download_path; /* a path template with {downloadId} */
+extern const struct rb_option_form rb_form_url;           /* of a hook: http or https */
+extern const struct rb_option_form rb_form_family;        /* of clients of the Era door */
 extern const struct rb_option_form rb_form_variable;      /* of the environment */
 
 /* Walks the placeholders of a template: true with the next name (without braces; it may be no proper name),

@@ -15,8 +15,8 @@ void rb_reader_note(struct rb_config_reader *reader, const void *field, rb_str s
     reader->places = place;
 }
 
-/* A search without an index: it runs for complaints only, and the latest note of a field is the one that
- * counts. */
+/* A search without an index: it runs for complaints and a few kinds only, and the latest note of a field is
+ * the one that counts. */
 static const struct rb_place *find_place(const struct rb_config_reader *reader, const void *field)
 {
     static const struct rb_place nowhere = {0};
@@ -29,6 +29,13 @@ static const struct rb_place *find_place(const struct rb_config_reader *reader, 
 unsigned rb_reader_line(const struct rb_config_reader *reader, const void *field)
 {
     return find_place(reader, field)->line;
+}
+
+/* Defaults are noted with the rest of their path. */
+bool rb_reader_is_given(const struct rb_config_reader *reader, const void *field)
+{
+    const struct rb_place *place = find_place(reader, field);
+    return place->field && place->rest.n == 0;
 }
 
 static void report_at(struct rb_config_reader *reader, bool is_warning, const void *field, rb_str what)

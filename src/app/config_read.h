@@ -29,11 +29,15 @@ void rb_config_read(struct rb_config_reader *reader, const struct rb_yaml_node *
 
 /* The checks that one option cannot make alone. Does I/O: asks whether commands can be run. */
 void rb_config_check(struct rb_config_reader *reader);
+void rb_config_check_era(struct rb_config_reader *reader); /* the Era door's part of it */
+/* The kind of jobs of this name; NULL: there is none, which is reported. */
+const struct rb_config_job *rb_config_check_kind(struct rb_config_reader *reader, const rb_str *name);
 
 /* Reports about a field (or an item) of the configuration: line and path are found by its address. */
 void rb_reader_error(struct rb_config_reader *reader, const void *field, rb_str what);
 void rb_reader_warning(struct rb_config_reader *reader, const void *field, rb_str what);
 unsigned rb_reader_line(const struct rb_config_reader *reader, const void *field); /* 0 = not in the file */
+bool rb_reader_is_given(const struct rb_config_reader *reader, const void *field); /* in the file */
 
 /* For the reading itself: notes where a field came from. The path is `shown`, then a dot, then `rest`, if
  * both are there. */

@@ -52,6 +52,7 @@ bool rb_demo_config(struct rb_buf *out)
                     "    command: [/bin/true]\n"
                     "    concurrency: 4\n"
                     "    queue_max: 1000000\n"
+                    "era: {enabled: true}\n"
                     "socketio:\n"
                     "  rooms:\n"
                     "    - join: joinProcessRoom\n"

@@ -1,6 +1,6 @@
 /* `ringback dev`: everything to try it, nothing to configure. Listens on loopback only, has one tenant `demo`
- * with two tokens, and, unless a configuration is given, the demo project's kinds of jobs. Tokens and address
- * are also left in DIR/dev.env for shells.
+ * with three tokens and a user, and, unless a configuration is given, the demo project's kinds of jobs.
+ * Tokens and address are also left in DIR/dev.env for shells.
  *
  * With --conformance it is something else: the server that test suites of Engine.IO and Socket.IO expect,
  * without tokens, tenants, jobs and rooms. */
@@ -110,6 +110,12 @@ static void print_json(const char *url, const struct rb_dev_tokens *tokens, rb_s
         rb_json_put_text(&out, tokens->client);
         rb_json_put_key(&out, "backend_token");
         rb_json_put_text(&out, tokens->backend);
+        rb_json_put_key(&out, "api_token");
+        rb_json_put_text(&out, tokens->api);
+        rb_json_put_key(&out, "user");
+        rb_json_put_text(&out, RB_DEV_USER);
+        rb_json_put_key(&out, "password");
+        rb_json_put_text(&out, tokens->password);
     }
     rb_json_put_key(&out, "data");
     rb_json_put_str(&out, data);
@@ -133,7 +139,10 @@ static void print_banner(const char *url, const struct rb_dev_tokens *tokens, rb
            RB_STR_FMT(data));
     printf("  tenant   demo%s\n", is_demo ? ", project 12" : "");
     printf("  tokens   client   %s\n           backend  %s\n", tokens->client, tokens->backend);
-    printf("           in %.*s/dev.env as RINGBACK_TOKEN and RINGBACK_BACKEND_TOKEN\n\n", RB_STR_FMT(data));
+    printf("           api      %s  (an outside system, for the Era door)\n", tokens->api);
+    printf("  user     %s, password %s\n", RB_DEV_USER, tokens->password);
+    printf("           all of it in %.*s/dev.env: RINGBACK_TOKEN, RINGBACK_BACKEND_TOKEN, ...\n\n",
+           RB_STR_FMT(data));
     if (!is_demo) return;
     printf("  Three things to try in another terminal, here:\n\n");
     printf("  1. Start an export; it is accepted at once:\n"

@@ -25,9 +25,12 @@ static const struct limit of_message[] = {
     {"request line and headers", "http.head_max", NULL, "431, closed", RB_HEAD_TOO_LARGE},
     {"request target", "http.target_max", NULL, "414, closed", RB_TARGET_TOO_LONG},
     {"request body", "http.body_max", NULL, "413, closed", RB_BODY_TOO_LARGE},
+    {"body of a request that brings files", "files.upload_max", NULL, "413, closed; nothing of it stays",
+     RB_BODY_TOO_LARGE},
     {"message on a native WebSocket", "websocket.message_max", NULL, "close 1009", RB_MESSAGE_TOO_LARGE},
     {"Socket.IO message, polling request", "socketio.max_payload", NULL, "close 1009; 413 on polling", RB_MESSAGE_TOO_LARGE},
     {"binary values in one Socket.IO packet", NULL, "10", "link closed; from back ends: 413", RB_PROTOCOL_ERROR},
+    {"message on a socket of the Era door", "era.message_max", NULL, "close 1009", RB_MESSAGE_TOO_LARGE},
     {"data of one event", "topics.message_max", NULL, "refused", RB_MESSAGE_TOO_LARGE},
     {"events in one publishing call", NULL, "1000", "refused, none is published", RB_UNPROCESSABLE},
     {"depth of JSON", NULL, "64", "refused", RB_TOO_DEEP},
@@ -45,6 +48,9 @@ static const struct limit of_connection[] = {
     {"subscriptions", "connection.subscriptions_max", NULL, "refused", RB_TOO_MANY_SUBSCRIPTIONS},
     {"publications under way on a WebSocket", NULL, "256", "not read from until one is done", RB_OK},
     {"calls to it that wait for its reply", NULL, "256", "the next is refused", RB_TOO_MANY_REQUESTS},
+    {"the same, on a socket of the Era door", NULL, "64", "the next is refused", RB_TOO_MANY_REQUESTS},
+    {"requests under way on a socket of the Era door; subscriptions of its own kind", NULL, "64 each",
+     "the next is refused", RB_TOO_MANY_REQUESTS},
     {"steps from room to room since the last pong (Socket.IO recovery)", NULL, "4096", "cannot be recovered any more",
      RB_OK},
     {"Socket.IO namespaces", NULL, "32", "refused", RB_OK},
@@ -56,10 +62,14 @@ static const struct limit of_connection[] = {
     {"time to join a namespace (Socket.IO)", "socketio.connect_timeout", NULL, "closed", RB_CONNECT_TIMEOUT},
     {"time to answer a ping", "websocket.ping_timeout", NULL, "closed", RB_PING_TIMEOUT},
     {"time to answer a ping (Socket.IO)", "socketio.ping_timeout", NULL, "closed", RB_PING_TIMEOUT},
+    {"time to log in (Era door)", "era.login_timeout", NULL, "close 4401", RB_CONNECT_TIMEOUT},
+    {"silence (Era door)", "era.silence_max", NULL, "cut", RB_PING_TIMEOUT},
     {"wait for a job or for events", "http.wait_max", NULL, "answered with what there is", RB_WAIT_TIMEOUT},
 };
 
 static const struct limit of_address[] = {
+    {"failed logins and guessed session ids", NULL, "5 in 3 minutes; the same for one login", "429 until those are over",
+     RB_TOO_MANY_REQUESTS},
     {"connections", "limits.connections_per_address", NULL, "429, closed", RB_TOO_MANY_CONNECTIONS},
 };
 
@@ -68,12 +78,20 @@ static const struct limit of_tenant[] = {
     {"jobs that wait or run", "limits.jobs_per_tenant", NULL, "429", RB_QUEUE_FULL},
 };
 
+static const struct limit of_scratch[] = {
+    {"bytes of its files", "files.scratch_quota", NULL, "413", RB_QUOTA_EXCEEDED},
+    {"files", "files.scratch_files", NULL, "413", RB_QUOTA_EXCEEDED},
+    {"name of a file", NULL, "255 bytes, one path element", "refused", RB_BAD_NAME},
+};
+
 static const struct limit of_kind[] = {
     {"jobs that run", "jobs.*.concurrency", NULL, "the others wait", RB_OK},
-    {"jobs that wait", "jobs.*.queue_max", NULL, "429", RB_QUEUE_FULL},
+    {"jobs that wait; external ones that are open", "jobs.*.queue_max", NULL, "429", RB_QUEUE_FULL},
     {"time in the queue", "jobs.*.queue_timeout", NULL, "the job expires", RB_JOB_EXPIRED},
     {"time of one attempt", "jobs.*.timeout", NULL, "SIGTERM, then SIGKILL; the job fails", RB_JOB_TIMEOUT},
     {"result files", "jobs.*.result_max", NULL, "the job fails", RB_JOB_OUTPUT_FULL},
+    {"pause between `progress` events", "jobs.*.progress_interval", NULL,
+     "the newest one when it is over; titles and 100 at once, up to 100 a second", RB_OK},
     {"log", "jobs.*.log_max", NULL, "its end is kept", RB_OK},
     {"memory, open files of a process", "jobs.*.memory_max", NULL, "the worker meets the error", RB_OK},
 };
@@ -93,6 +111,9 @@ static const struct limit of_process[] = {
     {"tokens that a loop remembers", NULL, "10,000 for 10 s", "the oldest is looked up again", RB_OK},
     {"interrupted Socket.IO clients that a loop remembers", NULL, "100,000, 256 MiB, for `socketio.recovery_window`",
      "the oldest cannot be recovered any more", RB_OK},
+    {"logins that are checked", NULL, "2 at once, 1,000 wait", "503", RB_OVERLOADED},
+    {"sessions", NULL, "1,000,000", "503", RB_OVERLOADED},
+    {"temporary links", NULL, "100,000, each at most a day", "refused", RB_TOO_MANY_REQUESTS},
     {"threads that serve connections", "threads", NULL, "", RB_OK},
 };
 /* clang-format on */
@@ -105,6 +126,7 @@ static const struct group groups[] = {
      "An IPv4 address, or an IPv6 network of 64 bits. Behind a proxy all clients have the proxy's.",
      LIMITS(of_address)},
     {"A tenant", "", LIMITS(of_tenant)},
+    {"A scratch directory", "Of one session, or of one connection without a session.", LIMITS(of_scratch)},
     {"A kind of job", "", LIMITS(of_kind)},
     {"A topic", "Rules for single topics: `topics.rules`.", LIMITS(of_topic)},
     {"The process", "", LIMITS(of_process)},

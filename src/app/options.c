@@ -12,6 +12,7 @@
 #define JOB(field) offsetof(struct rb_config_job, field)
 #define ACCOUNT(field) offsetof(struct rb_config_account, field)
 #define ROOM(field) offsetof(struct rb_config_room, field)
+#define CAPABILITY(field) offsetof(struct rb_config_capability, field)
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -22,7 +23,8 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-_Static_assert(TENANT(name) == 0 && ACCOUNT(public_id) == 0 && RULE(pattern) == 0 && JOB(kind) == 0,
+_Static_assert(TENANT(name) == 0 && ACCOUNT(public_id) == 0 && RULE(pattern) == 0 && JOB(kind) == 0 &&
+                   CAPABILITY(name) == 0,
                "items by name begin with their name");
 
 /* Laid out by hand: what it is and its default, the sentence, the checks. */
@@ -149,18 +151,39 @@ const struct rb_option rb_options[] = {
     {"topics.rules.*.durable", RB_OPTION_BOOL, RULE(is_durable), "false",
      "Whether events are stored on disk before they are delivered, and survive a restart."},
 
+    {"files", RB_OPTION_SECTION,
+     .sentence = "Files that are exchanged with clients. They go with the process: the directories `spool`, `scratch` and "
+                 "`links` below `data` are emptied at the start."},
+    {"files.scratch_quota", RB_OPTION_BYTES, ROOT(files.scratch_bytes_max), "256MiB",
+     "What the scratch directory of one session, or of one connection without a session, may hold.",
+     .min = KIB(1), .max = GIB(1024)},
+    {"files.scratch_files", RB_OPTION_U64, ROOT(files.scratch_files_max), "1000", "Files in it.",
+     .min = 1, .max = 1000000},
+    {"files.upload_max", RB_OPTION_BYTES, ROOT(files.upload_bytes_max), "256MiB",
+     "The body of a request that brings files.", .min = KIB(1), .max = GIB(1024)},
+    {"files.link_ttl", RB_OPTION_DURATION, ROOT(files.link_ttl_ms), "300s",
+     "How long a temporary link is good, unless who makes it says otherwise.", .min = SECONDS(1), .max = HOURS(24)},
+
     {"jobs", RB_OPTION_ITEMS_BY_NAME, ROOT(jobs), .max = 1000, .form = &rb_form_name,
      .item_bytes = sizeof(struct rb_config_job),
      .sentence = "The kinds of jobs by name: what runs, who starts it, within which limits."},
     {"jobs.*.command", RB_OPTION_STRINGS, JOB(command), NULL,
      "The program, as an absolute path or as a name that `PATH` finds, and its arguments; no shell. `{name}` "
      "in an argument becomes the parameter of that name: from the path of the route, the query, or the JSON "
-     "body. The program runs in a fresh directory, and also gets all parameters as JSON on standard input.",
-     .min = 1, .max = 1000, .is_required = true},
+     "body. The program runs in a fresh directory, and also gets all parameters as JSON on standard input. "
+     "A kind has this, `external` or `scenario`.",
+     .min = 1, .max = 1000},
+    {"jobs.*.external", RB_OPTION_BOOL, JOB(is_external), "false",
+     "In place of `command`: nothing is run here. The work is done elsewhere and told by `POST "
+     "/v1/jobs/ID/report` and `/finish`; such a job runs from its start on, beside `concurrency` and across restarts, "
+     "once. `queue_max` is how many may be open."},
+    {"jobs.*.scenario", RB_OPTION_STRING, JOB(scenario), NULL,
+     "In place of `command`: the file of a scenario, which `ringback scenario` runs.", .form = &rb_form_text},
     {"jobs.*.routes", RB_OPTION_ROUTES, JOB(routes), NULL,
      "HTTP calls that start it, beside `POST /v1/jobs/KIND`: `POST /projects/{projectId}/export`.",
      .max = 20, .form = &rb_form_route},
-    {"jobs.*.timeout", RB_OPTION_DURATION, JOB(timeout_ms), "30m", "How long one attempt may run.",
+    {"jobs.*.timeout", RB_OPTION_DURATION, JOB(timeout_ms), "30m",
+     "How long one attempt may run; of `external` kinds `24h`, unless it is given.",
      .min = 100, .max = DAYS(30)},
     {"jobs.*.kill_grace", RB_OPTION_DURATION, JOB(kill_grace_ms), "5s",
      "Time between SIGTERM and SIGKILL when a job is cancelled or out of time.", .min = 0, .max = HOURS(1)},
@@ -199,6 +222,9 @@ const struct rb_option rb_options[] = {
     {"jobs.*.open_files_max", RB_OPTION_U64, JOB(open_files_max), "1024",
      "Files that each process of the job may have open.",
      .min = 16, .max = 1048576},
+    {"jobs.*.progress_interval", RB_OPTION_DURATION, JOB(progress_interval_ms), "200ms",
+     "The least time between two `progress` events of a job; a new title and 100 do not wait for it.",
+     .min = 0, .max = HOURS(1)},
 
     {"socketio", RB_OPTION_SECTION, .sentence = "The Socket.IO door."},
     {"socketio.enabled", RB_OPTION_BOOL, ROOT(socketio.is_enabled), "true", "Whether it is open."},
@@ -324,6 +350,60 @@ const struct rb_option rb_options[] = {
      "over, unless one of its tokens was good meanwhile. 0 never does. Behind a proxy all clients have its "
      "address: raise it there.",
      .min = 0, .max = 1000000},
+
+    {"era", RB_OPTION_SECTION,
+     .sentence = "The door for clients of the Era Platform (Incoplax): sockets at `/ws` and `/ws/token/v1`, REST calls below "
+                 "`/rest/v1` and `/era/v1`. Its users are made by `ringback user add`, its outside systems by `ringback "
+                 "client create`."},
+    {"era.enabled", RB_OPTION_BOOL, ROOT(era.is_enabled), "false", "Whether the door is open."},
+    {"era.site", RB_OPTION_STRING, ROOT(era.site), "main", "The name of this site, as clients are told.",
+     .form = &rb_form_name},
+    {"era.default_tenant", RB_OPTION_STRING, ROOT(era.default_tenant), NULL,
+     "The tenant of logins that name none (`td`, `domain`); without it they must.", .form = &rb_form_name},
+    {"era.message_max", RB_OPTION_BYTES, ROOT(era.message_bytes_max), "1MiB", "One message from a client.",
+     .min = KIB(1), .max = MIB(64)},
+    {"era.login_timeout", RB_OPTION_DURATION, ROOT(era.login_timeout_ms), "30s",
+     "How long a user may take to log in on a new socket.", .min = 100, .max = HOURS(1)},
+    {"era.ping_interval", RB_OPTION_DURATION, ROOT(era.ping_interval_ms), "30s", "Time between pings.",
+     .min = 50, .max = HOURS(1)},
+    {"era.silence_max", RB_OPTION_DURATION, ROOT(era.silence_ms), "90s",
+     "A connection on which nothing came for so long, not even a pong, is cut; not less than `ping_interval`.",
+     .min = 50, .max = HOURS(24)},
+    {"era.secure_cookie", RB_OPTION_BOOL, ROOT(era.is_cookie_secure), "false",
+     "Whether the session's cookie is for https only. Switch it on where a proxy does the TLS."},
+    {"era.shared", RB_OPTION_STRING, ROOT(era.shared_dir), NULL,
+     "The directory whose files operations may name as `shared:NAME`, an absolute path; without it there are none.",
+     .form = &rb_form_text},
+    {"era.incoming_kind", RB_OPTION_STRING, ROOT(era.incoming_kind), NULL,
+     "The kind of job that is started for each new connection, with `connectionid` among its parameters.",
+     .form = &rb_form_name},
+    {"era.unclaimed_kind", RB_OPTION_STRING, ROOT(era.unclaimed_kind), NULL,
+     "The kind of job that is started for each message whose method nobody claims.", .form = &rb_form_name},
+    {"era.unclaimed_url", RB_OPTION_STRING, ROOT(era.unclaimed_url), NULL,
+     "Where such messages are posted instead.", .form = &rb_form_url},
+    {"era.unclaimed_timeout", RB_OPTION_DURATION, ROOT(era.unclaimed_timeout_ms), "10s",
+     "How long their answer may take.", .min = 100, .max = HOURS(1)},
+
+    {"era.capabilities", RB_OPTION_ITEMS_BY_NAME, ROOT(era.capabilities), .max = 100, .form = &rb_form_name,
+     .item_bytes = sizeof(struct rb_config_capability),
+     .sentence = "Capabilities beside the built-in ones (`msg`, `svcscript`, `callrecord`, `subscr`, `test`), by name: what "
+                 "plug-ins are elsewhere."},
+    {"era.capabilities.*.families", RB_OPTION_STRINGS, CAPABILITY(families), "user token",
+     "Who may switch it on: `user`, `token`.", .min = 1, .max = 2, .form = &rb_form_family},
+    {"era.capabilities.*.roles", RB_OPTION_STRINGS, CAPABILITY(roles), NULL,
+     "One of these roles is needed for it; none: anybody may.", .max = 100, .form = &rb_form_name},
+    {"era.capabilities.*.events", RB_OPTION_STRINGS, CAPABILITY(events), NULL,
+     "Codes of messages that may be sent through it.", .max = 1000, .form = &rb_form_text},
+    {"era.capabilities.*.requests", RB_OPTION_STRINGS, CAPABILITY(requests), NULL,
+     "The same, of messages to which the client replies.", .max = 1000, .form = &rb_form_text},
+    {"era.capabilities.*.methods", RB_OPTION_STRINGS, CAPABILITY(methods), NULL,
+     "Methods of clients that it claims; they go to its `kind` or `url`.", .max = 1000, .form = &rb_form_text},
+    {"era.capabilities.*.kind", RB_OPTION_STRING, CAPABILITY(kind), NULL,
+     "The kind of job that is started for them.", .form = &rb_form_name},
+    {"era.capabilities.*.url", RB_OPTION_STRING, CAPABILITY(url), NULL, "Where they are posted instead.",
+     .form = &rb_form_url},
+    {"era.capabilities.*.timeout", RB_OPTION_DURATION, CAPABILITY(timeout_ms), "10s",
+     "How long the answer may take.", .min = 100, .max = HOURS(1)},
 };
 /* clang-format on */
 

@@ -3,6 +3,8 @@
 #include "app/descriptors.h"
 #include "app/setup.h"
 #include "app/test_clock.h"
+#include "auth/login.h"
+#include "auth/session.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 enum { LOOPS_MAX = 64, CLOSE_GRACE_MS = 3000, CLOSE_STEP_MS = 20 };
+enum { SESSION_IDLE_MS = 60 * 60 * 1000, SESSION_GRACE_MS = 30 * 1000 };
 
 /* A loop that serves connections, with its thread. */
 struct serving {
@@ -40,8 +43,12 @@ struct rb_server {
     uint32_t connections_max;
     struct rb_store *store;
     struct rb_files *files;
+    struct rb_scratches *scratches;
+    struct rb_links *links;
     struct rb_hub *hub;
     struct rb_auth *auth;
+    struct rb_logins *logins;
+    struct rb_sessions *sessions;
     struct rb_tickets *tickets;
     struct rb_signing *signing;
     struct rb_jobs *jobs;
@@ -49,6 +56,8 @@ struct rb_server {
     struct rb_sio_door *socketio;
     struct rb_native *native;
     struct rb_envoy_door *envoy; /* NULL: it is not open */
+    struct rb_era_door *era;     /* likewise, and outgoing */
+    struct rb_outgoing *outgoing;
     struct rb_loop *jobs_loop;
     struct rb_loop *loops[LOOPS_MAX];
     struct serving servings[LOOPS_MAX];
@@ -82,7 +91,27 @@ static bool open_data(struct rb_server *server, struct rb_buf *why)
 {
     const struct rb_config *config = server->setup.config;
     if (rb_store_open(config->data.p, true, &server->store, why) != RB_OK) return false;
-    return rb_files_open(config->data.p, &server->files, why) == RB_OK;
+    if (rb_files_open(config->data.p, &server->files, why) != RB_OK) return false;
+    server->scratches = rb_scratches_new(server->files, config->files.scratch_bytes_max,
+                                         (uint32_t)config->files.scratch_files_max);
+    server->links = rb_links_new(server->files);
+    rb_links_run(server->links, server->jobs_loop);
+    return true;
+}
+
+static void on_deserted(void *arg, rb_str session)
+{
+    struct rb_server *server = arg;
+    rb_scratch_drop(server->scratches, rb_loop_current(), session);
+}
+
+static void open_sessions(struct rb_server *server)
+{
+    struct rb_sessions_setup setup = {
+        .idle_ms = SESSION_IDLE_MS, .grace_ms = SESSION_GRACE_MS, .on_deserted = on_deserted, .arg = server};
+    server->logins = rb_logins_new(server->store);
+    server->sessions = rb_sessions_new(&setup);
+    rb_sessions_run(server->sessions, server->jobs_loop);
 }
 
 static void open_loops(struct rb_server *server)
@@ -122,6 +151,25 @@ static void make_envoy(struct rb_server *server)
     server->envoy = rb_envoy_door_new(&setup);
 }
 
+static void make_era(struct rb_server *server)
+{
+    server->outgoing = rb_outgoing_new();
+    struct rb_era_setup setup = {.loops = server->loops,
+                                 .loop_count = server->loop_count,
+                                 .hub = server->hub,
+                                 .store = server->store,
+                                 .files = server->files,
+                                 .auth = server->auth,
+                                 .logins = server->logins,
+                                 .sessions = server->sessions,
+                                 .scratches = server->scratches,
+                                 .links = server->links,
+                                 .outgoing = server->outgoing};
+    rb_setup_era(server->setup.config, &server->arena, &setup);
+    server->era = rb_era_door_new(&setup);
+    rb_era_set_jobs(server->era, server->jobs);
+}
+
 static void make_socketio(struct rb_server *server)
 {
     struct rb_sio_setup setup = {.loops = server->loops,
@@ -142,15 +190,18 @@ static bool open_jobs(struct rb_server *server, struct rb_buf *why)
         rb_buf_add_text(why, "cannot find this program in /proc/self/exe");
         return false;
     }
+    const struct rb_config *config = server->setup.config;
     struct rb_jobs_setup setup = {.loop = server->jobs_loop,
                                   .store = server->store,
                                   .hub = server->hub,
                                   .files = server->files,
+                                  .auth = server->auth,
                                   .announcer = rb_sio_announcer(server->socketio),
-                                  .tenant_jobs_max = (uint32_t)server->setup.config->limits.jobs_per_tenant,
+                                  .tenant_jobs_max = (uint32_t)config->limits.jobs_per_tenant,
+                                  .url = rb_setup_url(config, server->port, &server->arena),
                                   .self_path =
                                       rb_arena_copy(&server->arena, rb_str_make(self_path, (size_t)n)).p};
-    setup.kinds = rb_setup_kinds(server->setup.config, &server->arena, &setup.kind_count);
+    setup.kinds = rb_setup_kinds(config, setup.self_path, &server->arena, &setup.kind_count);
     if (rb_jobs_new(&setup, &server->jobs, why) != RB_OK) return false;
     rb_sio_set_jobs(server->socketio, server->jobs);
     return true;
@@ -166,6 +217,11 @@ static void make_native(struct rb_server *server)
                                     .files = server->files,
                                     .auth = server->auth,
                                     .tickets = server->tickets,
+                                    .sessions = server->sessions,
+                                    .scratches = server->scratches,
+                                    .links = server->links,
+                                    .upload_max_bytes = config->files.upload_bytes_max,
+                                    .link_ttl_ms = config->files.link_ttl_ms,
                                     .origins = config->origins.items,
                                     .origin_count = (unsigned)config->origins.count,
                                     .wait_max_ms = config->http.wait_ms_max,
@@ -185,10 +241,15 @@ static bool open_doors(struct rb_server *server, struct rb_buf *why)
 {
     server->router = rb_router_new();
     if (rb_native_add_routes(server->native, server->router) != RB_OK) return false;
+    if (rb_links_add_routes(server->links, server->router) != RB_OK) return false;
     if (server->setup.has_clock_control) rb_test_clock_add_route(server->router);
     if (server->setup.config->envoy.is_enabled) {
         make_envoy(server);
         if (rb_envoy_add_routes(server->envoy, server->router, why) != RB_OK) return false;
+    }
+    if (server->setup.config->era.is_enabled) {
+        make_era(server);
+        if (rb_era_add_routes(server->era, server->router, why) != RB_OK) return false;
     }
     if (!server->setup.config->socketio.is_enabled) return true;
     return rb_sio_add_routes(server->socketio, server->router, why) == RB_OK;
@@ -245,6 +306,7 @@ bool rb_server_open(const struct rb_server_setup *setup, struct rb_server **out_
     bool is_open = open_listeners(server, why) && open_data(server, why);
     if (is_open) {
         open_hub(server);
+        open_sessions(server);
         make_socketio(server);
         is_open = open_jobs(server, why);
     }
@@ -309,6 +371,7 @@ static void on_close(struct rb_mail *mail)
     rb_sio_close_links(serving->server->socketio, RB_SHUTTING_DOWN);
     rb_native_close_all(serving->server->native, RB_SHUTTING_DOWN);
     rb_envoy_close_all(serving->server->envoy, RB_SHUTTING_DOWN);
+    rb_era_close_all(serving->server->era, RB_SHUTTING_DOWN);
     serving->close_until_ms = rb_clock_ms() + CLOSE_GRACE_MS;
     rb_timer_start(serving->loop, &serving->close_timer, CLOSE_STEP_MS, on_close_step);
 }
@@ -375,6 +438,7 @@ enum {
 
 static void end_loops(struct rb_server *server)
 {
+    rb_logins_close(server->logins); /* checks that wait for others would be more hops */
     for (int hop = 0; hop < LETTER_HOPS_MAX; hop++) {
         for (unsigned i = 0; i < server->loop_count; i++) rb_loop_end(server->loops[i]);
         rb_loop_end(server->jobs_loop);
@@ -384,6 +448,7 @@ static void end_loops(struct rb_server *server)
 void rb_server_close(struct rb_server *server)
 {
     if (!server) return;
+    rb_outgoing_free(server->outgoing);
     end_loops(server);
     if (server->hub) rb_hub_save_policies(server->hub);
     if (server->store) rb_store_close(server->store);
@@ -399,12 +464,17 @@ void rb_server_close(struct rb_server *server)
     rb_jobs_free(server->jobs);
     rb_native_free(server->native);
     rb_envoy_door_free(server->envoy);
+    rb_era_door_free(server->era);
     rb_sio_door_free(server->socketio);
     rb_router_free(server->router);
     rb_auth_free(server->auth);
     rb_tickets_free(server->tickets);
     rb_signing_free(server->signing);
+    rb_logins_free(server->logins);
+    rb_sessions_free(server->sessions);
     rb_hub_free(server->hub);
+    rb_links_free(server->links);
+    rb_scratches_free(server->scratches);
     rb_files_close(server->files);
     for (unsigned i = 0; i < server->loop_count; i++) rb_loop_free(server->loops[i]);
     rb_loop_free(server->jobs_loop);

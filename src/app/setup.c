@@ -1,5 +1,7 @@
 #include "app/setup.h"
 
+#include <stdlib.h>
+
 /* ---- jobs ---- */
 
 static char **text_list(struct rb_arena *arena, const struct rb_config_strings *strings)
@@ -20,16 +22,32 @@ static char **environment(struct rb_arena *arena, const struct rb_config_pairs *
     return list;
 }
 
-struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_arena *arena,
-                                   unsigned *out_count)
+/* A scenario is run by this program. */
+static struct rb_config_strings command_of(const struct rb_config_job *job, const char *self_path,
+                                           struct rb_arena *arena)
+{
+    if (job->scenario.n == 0) return job->command;
+    char *path = realpath(job->scenario.p, NULL); /* workers run in other directories */
+    rb_str *items = rb_arena_array(arena, rb_str, 3);
+    items[0] = rb_str_of(self_path);
+    items[1] = RB_STR("scenario");
+    items[2] = path ? rb_arena_copy(arena, rb_str_of(path)) : job->scenario;
+    free(path);
+    return (struct rb_config_strings){items, 3};
+}
+
+struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, const char *self_path,
+                                   struct rb_arena *arena, unsigned *out_count)
 {
     struct rb_job_kind *kinds = rb_arena_array(arena, struct rb_job_kind, config->jobs.count + 1);
     for (size_t i = 0; i < config->jobs.count; i++) {
         const struct rb_config_job *job = &config->jobs.items[i];
+        struct rb_config_strings command = command_of(job, self_path, arena);
         kinds[i] = (struct rb_job_kind){
             .name = job->kind,
-            .command = text_list(arena, &job->command),
-            .command_count = (unsigned)job->command.count,
+            .is_external = job->is_external,
+            .command = text_list(arena, &command),
+            .command_count = (unsigned)command.count,
             .environment = environment(arena, &job->environment),
             .timeout_ms = job->timeout_ms,
             .kill_grace_ms = job->kill_grace_ms,
@@ -45,15 +63,27 @@ struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, struct rb_are
             .log_bytes_max = (uint32_t)job->log_bytes_max,
             .memory_bytes_max = job->memory_bytes_max,
             .open_files_max = (uint32_t)job->open_files_max,
+            .progress_interval_ms = job->progress_interval_ms,
         };
     }
     *out_count = (unsigned)config->jobs.count;
     return kinds;
 }
 
+const char *rb_setup_url(const struct rb_config *config, unsigned port, struct rb_arena *arena)
+{
+    rb_str host = config->listen.host;
+    if (rb_str_is(host, "0.0.0.0")) host = RB_STR("127.0.0.1");
+    if (rb_str_is(host, "::")) host = RB_STR("::1");
+    bool is_v6 = rb_str_find(host, ':') >= 0;
+    return rb_arena_fmt(arena, "http://%s%.*s%s:%u", is_v6 ? "[" : "", RB_STR_FMT(host), is_v6 ? "]" : "",
+                        port)
+        .p;
+}
+
 /* ---- topics ---- */
 
-enum { ROOM_KEEP_COUNT = 1000, DAY_MS = 24 * 60 * 60 * 1000 };
+enum { ROOM_KEEP_COUNT = 1000, HOUR_MS = 60 * 60 * 1000, DAY_MS = 24 * HOUR_MS };
 
 /* "projects/{projectId}" of any tenant: "*" "/projects/" "*". */
 static rb_str room_pattern(struct rb_arena *arena, rb_str topic)
@@ -73,7 +103,7 @@ static rb_str room_pattern(struct rb_arena *arena, rb_str topic)
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count)
 {
-    size_t most = config->topics.rules.count + config->socketio.rooms.count + 3;
+    size_t most = config->topics.rules.count + config->socketio.rooms.count + 4;
     struct rb_topic_rule *rules = rb_arena_array(arena, struct rb_topic_rule, most);
     unsigned count = 0;
     /* A job's events go with the job. */
@@ -85,6 +115,7 @@ struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struc
                                              .bytes = RB_CONFIG_KEEP_BYTES_MAX,
                                              .age_ms = RB_CONFIG_KEEP_AGE_MS_MAX,
                                              .is_policys = true}};
+    rules[count++] = (struct rb_topic_rule){RB_STR(RB_ERA_TOPICS), {1000, 1 << 20, HOUR_MS, false, false}};
     for (size_t i = 0; i < config->socketio.rooms.count; i++) {
         /* Results are kept for who comes back, and for who was connected all the time but joins late. */
         const struct rb_config_room *room = &config->socketio.rooms.items[i];

@@ -4,11 +4,9 @@
 #include "auth/auth.h"
 #include "auth/ticket.h"
 #include "base/clock.h"
-#include "codec/json.h"
 #include "hub/event.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { MINUTES_MAX = 43200, MINUTE_MS = 60 * 1000, USES_MAX = 1000000 };
 
@@ -19,9 +17,7 @@ struct request {
 
 static int fail(const char *what, rb_str detail)
 {
-    fprintf(stderr, "ringback ticket: %s%s%.*s\n", what, detail.n ? ": " : "", (int)detail.n,
-            detail.n ? detail.p : "");
-    return RB_EXIT_FAILED;
+    return rb_cli_fail("ticket", what, detail);
 }
 
 static void print_ticket(const struct request *request, const char *ticket)
@@ -30,16 +26,8 @@ static void print_ticket(const struct request *request, const char *ticket)
         printf("%s\n", ticket);
         return;
     }
-    struct rb_buf text = {0};
-    struct rb_json_out out = {.buf = &text};
-    rb_json_begin_object(&out);
-    rb_json_put_key(&out, "ticket");
-    rb_json_put_text(&out, ticket);
-    rb_json_put_key(&out, "topic");
-    rb_json_put_str(&out, request->topic);
-    rb_json_end_object(&out);
-    printf("%s\n", rb_buf_text(&text));
-    rb_buf_fini(&text);
+    const struct rb_cli_member members[] = {{"ticket", rb_str_of(ticket)}, {"topic", request->topic}};
+    rb_cli_print_object(members, RB_COUNT(members));
 }
 
 /* RB_OK: *out_record is complete but for its hash. `topic` holds its complete name. */
@@ -48,7 +36,7 @@ static int read_request(const struct request *request, struct rb_buf *topic,
 {
     uint64_t minutes = 60, uses = 0, now_ms = rb_clock_wall_ms();
     if (!rb_auth_name_is_valid(request->tenant) || !rb_auth_name_is_valid(request->client))
-        return fail("--tenant and --client take 1 to 64 characters of A-Z a-z 0-9 . _ -", RB_STR_NONE);
+        return fail("--tenant and --client take 1 to 64 characters of A-Z a-z 0-9 . _ - @ +", RB_STR_NONE);
     if (!rb_topic_name_is_valid(request->topic))
         return fail("--topic takes the name of a topic", RB_STR_NONE);
     if (request->minutes.p && (!rb_str_u64(request->minutes, MINUTES_MAX, &minutes) || minutes == 0))
@@ -66,25 +54,14 @@ static int read_request(const struct request *request, struct rb_buf *topic,
 
 static int store_ticket(const struct request *request, const struct rb_ticket_record *record)
 {
-    struct rb_store *store;
-    struct rb_buf why = {0};
-    int status = RB_EXIT_OK;
-    if (rb_store_open(request->data.p, false, &store, &why) == RB_OK) {
-        struct rb_tx *tx = rb_tx_new();
-        rb_tx_ticket_insert(tx, record, 0);
-        rb_err err = rb_store_commit_wait(store, tx);
-        rb_tx_free(tx);
-        rb_store_close(store);
-        if (err) status = fail("not done", rb_str_of(rb_reason(err)->sentence));
-    } else {
-        status = fail("no store", rb_str_of(rb_buf_text(&why)));
-    }
-    rb_buf_fini(&why);
-    return status;
+    struct rb_tx *tx = rb_tx_new();
+    rb_tx_ticket_insert(tx, record, 0);
+    return rb_cli_commit("ticket", request->data, tx, NULL);
 }
 
-static int create(struct request *request)
+static int create(void *arg)
 {
+    struct request *request = arg;
     struct rb_ticket_record record;
     struct rb_buf topic = {0};
     char ticket[RB_TICKET_TEXT_BYTES];
@@ -102,8 +79,6 @@ static int create(struct request *request)
 int rb_ticket_main(int argc, char **argv)
 {
     struct request request = {.data = RB_STR("./ringback-data")};
-    bool helped;
-    const char *action = argc > 1 ? argv[1] : "--help";
     const struct rb_cli_flag flags[] = {
         {"--data", "DIR", "the server's data directory; default ./ringback-data", &request.data, NULL},
         {"--tenant", "NAME", "whose topic", &request.tenant, NULL},
@@ -113,12 +88,7 @@ int rb_ticket_main(int argc, char **argv)
         {"--uses", "N", "good for so many connections; default any number", &request.uses, NULL},
         {"--json", NULL, "print an object instead of the bare ticket", NULL, &request.as_json},
     };
-    int skip = strcmp(action, "--help") == 0 ? 1 : 2;
-    if (!rb_cli_parse("ticket create", flags, RB_COUNT(flags), argc > skip ? argc - skip : 0, argv + skip,
-                      &helped))
-        return RB_EXIT_USAGE;
-    if (helped) return RB_EXIT_OK;
-    if (strcmp(action, "create") == 0) return create(&request);
-    fprintf(stderr, "ringback ticket: say create\n");
-    return RB_EXIT_USAGE;
+    static const struct rb_cli_action actions[] = {{"create", create}};
+    return rb_cli_run_action("ticket", actions, RB_COUNT(actions), flags, RB_COUNT(flags), argc, argv,
+                             &request);
 }

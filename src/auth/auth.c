@@ -2,8 +2,8 @@
  * Only good answers are cached: a wrong token costs a read each time, and guessing 192 bits is hopeless. */
 #include "auth/auth.h"
 
+#include "auth/lending.h"
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/map.h"
 #include "base/mem.h"
 
@@ -23,6 +23,7 @@ struct cache {
 
 struct rb_auth {
     struct rb_store *store;
+    struct rb_lending *lending;
     unsigned cache_count;
     struct cache caches[];
 };
@@ -53,6 +54,7 @@ struct rb_auth *rb_auth_new(struct rb_store *store, struct rb_loop *const *loops
 {
     struct rb_auth *auth = rb_alloc(sizeof *auth + loop_count * sizeof auth->caches[0]);
     auth->store = store;
+    auth->lending = rb_lending_new();
     auth->cache_count = loop_count;
     for (unsigned i = 0; i < loop_count; i++) auth->caches[i].loop = loops[i];
     return auth;
@@ -65,6 +67,7 @@ void rb_auth_free(struct rb_auth *auth)
         forget_all(&auth->caches[i]);
         rb_map_fini(&auth->caches[i].tokens);
     }
+    rb_lending_free(auth->lending);
     rb_free(auth);
 }
 
@@ -126,6 +129,14 @@ static struct cached *find_fresh(struct cache *cache, const unsigned char hash[R
     return NULL;
 }
 
+static void check_lent(struct rb_auth *auth, const unsigned char hash[RB_SHA256_BYTES], rb_auth_done_fn *done,
+                       void *arg)
+{
+    const struct rb_identity *identity = rb_lending_find(auth->lending, hash);
+    done(arg, identity ? RB_OK : RB_UNAUTHENTICATED, identity);
+    rb_identity_unref(identity);
+}
+
 struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_done_fn *done, void *arg)
 {
     if (token.n == 0 || token.n > 512) {
@@ -134,6 +145,10 @@ struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_
     }
     unsigned char hash[RB_SHA256_BYTES];
     rb_sha256(token, hash);
+    if (rb_lending_has_form(token)) {
+        check_lent(auth, hash, done, arg);
+        return NULL;
+    }
     struct cache *cache = cache_here(auth);
     struct cached *cached = find_fresh(cache, hash);
     if (cached) {
@@ -152,4 +167,14 @@ struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_
 void rb_auth_cancel(struct rb_auth_check *check)
 {
     if (check) check->done = NULL;
+}
+
+void rb_auth_lend(struct rb_auth *auth, const struct rb_identity *identity, char out[RB_TOKEN_TEXT_BYTES])
+{
+    rb_lending_lend(auth->lending, identity, out);
+}
+
+void rb_auth_take_back(struct rb_auth *auth, rb_str token)
+{
+    rb_lending_take_back(auth->lending, token);
 }

@@ -21,12 +21,17 @@ bool rb_role_find(rb_str name, enum rb_role *out_role);
 struct rb_identity {
     rb_str tenant, client;
     enum rb_role role;
+    rb_str job; /* id of the job whose worker this is (rb_auth_lend); NONE: nobody's worker */
 };
 /* One that is shared: what rb_auth_check finds is, so that all connections of one token hold the same. Never
  * changed; any thread. ref and unref are for shared ones only. */
 const struct rb_identity *rb_identity_new(const struct rb_identity *identity); /* a copy; one reference */
 const struct rb_identity *rb_identity_ref(const struct rb_identity *identity);
 void rb_identity_unref(const struct rb_identity *identity); /* NULL is fine */
+/* For what outlives the check of a token, connections and sessions: whether the token was lent, and is taken
+ * back. Then they end, too. Any thread. */
+bool rb_identity_has_ended(const struct rb_identity *identity);
+void rb_identity_end(const struct rb_identity *identity);
 
 /* ---- making tokens ---- */
 enum { RB_TOKEN_TEXT_BYTES = 40 };
@@ -37,7 +42,7 @@ void rb_token_make(struct rb_tx *tx, const struct rb_identity *identity, rb_str 
 /* The same for a token made before. */
 void rb_token_add(struct rb_tx *tx, rb_str token, const struct rb_identity *identity, rb_str label,
                   uint64_t expires_ms);
-/* Tenants, clients and labels: 1 to 64 characters of [A-Za-z0-9._-]. */
+/* Tenants, clients and labels: 1 to 64 characters of [A-Za-z0-9._@+-], so that an address of mail is one. */
 bool rb_auth_name_is_valid(rb_str name);
 
 /* ---- checking ---- */
@@ -53,6 +58,11 @@ struct rb_auth_check;
  * Returns what can be cancelled, NULL when done was called. */
 struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_done_fn *done, void *arg);
 void rb_auth_cancel(struct rb_auth_check *check); /* done will not be called; NULL is fine */
+
+/* ---- lending ---- A token for the worker of a job, good until it is taken back; in memory only, never
+ * cached, begins with "rbj_". rb_auth_check knows it like any other. Any thread. */
+void rb_auth_lend(struct rb_auth *auth, const struct rb_identity *identity, char out[RB_TOKEN_TEXT_BYTES]);
+void rb_auth_take_back(struct rb_auth *auth, rb_str token);
 
 /* The token of "Bearer TOKEN" (RFC 6750); NONE when the header value is something else. */
 rb_str rb_auth_bearer(rb_str authorization);

@@ -24,8 +24,9 @@ bool rb_role_find(rb_str name, enum rb_role *out_role)
 
 struct shared {
     _Atomic uint32_t refs;
+    _Atomic bool has_ended;
     struct rb_identity identity;
-    char text[]; /* tenant, client */
+    char text[]; /* tenant, client, job */
 };
 
 static struct shared *shared_of(const struct rb_identity *identity)
@@ -33,16 +34,25 @@ static struct shared *shared_of(const struct rb_identity *identity)
     return RB_OUTER((struct rb_identity *)identity, struct shared, identity);
 }
 
+static rb_str put(char **at, rb_str s)
+{
+    if (!s.p) return RB_STR_NONE;
+    memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return rb_str_make(*at - s.n, s.n);
+}
+
 const struct rb_identity *rb_identity_new(const struct rb_identity *identity)
 {
-    rb_str tenant = identity->tenant, client = identity->client;
-    struct shared *shared = rb_alloc(sizeof *shared + tenant.n + client.n);
-    memcpy(shared->text, tenant.p, tenant.n);
-    memcpy(shared->text + tenant.n, client.p, client.n);
-    shared->identity = (struct rb_identity){.tenant = rb_str_make(shared->text, tenant.n),
-                                            .client = rb_str_make(shared->text + tenant.n, client.n),
-                                            .role = identity->role};
+    struct shared *shared =
+        rb_alloc(sizeof *shared + identity->tenant.n + identity->client.n + identity->job.n);
+    char *at = shared->text;
+    shared->identity = (struct rb_identity){.tenant = put(&at, identity->tenant),
+                                            .client = put(&at, identity->client),
+                                            .role = identity->role,
+                                            .job = put(&at, identity->job)};
     atomic_init(&shared->refs, 1);
+    atomic_init(&shared->has_ended, false);
     return &shared->identity;
 }
 
@@ -50,6 +60,16 @@ const struct rb_identity *rb_identity_ref(const struct rb_identity *identity)
 {
     atomic_fetch_add_explicit(&shared_of(identity)->refs, 1, memory_order_relaxed);
     return identity;
+}
+
+bool rb_identity_has_ended(const struct rb_identity *identity)
+{
+    return atomic_load_explicit(&shared_of(identity)->has_ended, memory_order_acquire);
+}
+
+void rb_identity_end(const struct rb_identity *identity)
+{
+    atomic_store_explicit(&shared_of(identity)->has_ended, true, memory_order_release);
 }
 
 void rb_identity_unref(const struct rb_identity *identity)

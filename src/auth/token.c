@@ -14,8 +14,8 @@ bool rb_auth_name_is_valid(rb_str name)
     if (name.n == 0 || name.n > 64) return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '_' || c == '-';
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool is_fine = is_letter || (c >= '0' && c <= '9') || (c && strchr("._-@+", c));
         if (!is_fine) return false;
     }
     return true;

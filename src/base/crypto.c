@@ -51,3 +51,14 @@ void rb_hmac_sha512(rb_str key, rb_str data, unsigned char out[RB_SHA512_BYTES])
 {
     hmac(key, data, EVP_sha512(), out);
 }
+
+bool rb_scrypt(rb_str password, rb_str salt, struct rb_scrypt_cost cost, unsigned char *out, size_t n)
+{
+    enum { LOG2_N_MAX = 20, R_MAX = 32, P_MAX = 16 };
+    if (cost.log2_n > LOG2_N_MAX || cost.r > R_MAX || cost.p > P_MAX) return false;
+    uint64_t size = 1ull << cost.log2_n;
+    uint64_t memory_max =
+        128 * cost.r * (size + cost.p + 2) + 1024; /* OpenSSL's own limit is too low for ours */
+    return EVP_PBE_scrypt(password.p ? password.p : "", password.n, (const unsigned char *)salt.p, salt.n,
+                          size, cost.r, cost.p, memory_max, out, n) == 1;
+}

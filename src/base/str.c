@@ -101,6 +101,15 @@ bool rb_str_split(rb_str *rest, char sep, rb_str *out_head)
     return true;
 }
 
+bool rb_str_lists(rb_str list, rb_str name)
+{
+    rb_str each;
+    if (list.n == 0) return false;
+    while (rb_str_split(&list, ',', &each))
+        if (rb_str_eq(each, name)) return true;
+    return false;
+}
+
 bool rb_str_u64(rb_str s, uint64_t max, uint64_t *out_value)
 {
     uint64_t value = 0;

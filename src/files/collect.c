@@ -164,7 +164,7 @@ static rb_err make_result(const struct rb_collect *wanted, struct listing *list,
         unlink(out_from->p); /* should the worker have had the same idea */
         err = zip_pack(out_dir.p, list->entries, list->count, out_from->p, why);
     }
-    result->type = media_type_of(result->label);
+    result->type = rb_files_media_type(result->label);
     return err;
 }
 

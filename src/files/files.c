@@ -14,6 +14,11 @@
 rb_err file_error(struct rb_buf *why, const char *what, const char *path, int error)
 {
     rb_buf_add_fmt(why, "Cannot %s %s: %s.", what, path, strerror(error));
+    return file_errno(error);
+}
+
+rb_err file_errno(int error)
+{
     return error == ENOSPC || error == EDQUOT ? RB_DISK_FULL : RB_STORE_FAILED;
 }
 
@@ -25,6 +30,17 @@ static rb_err make_dir(int dir_fd, const char *path, struct rb_buf *why)
     return file_error(why, "make", path, errno);
 }
 
+/* What is in it belongs to nobody any more; it may be anything, also a link to somewhere else. */
+static rb_err make_empty_dir(int dir_fd, const char *path, struct rb_buf *why)
+{
+    tree_remove(dir_fd, path);
+    rb_err err = make_dir(dir_fd, path, why);
+    int fd = err ? -1 : openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (!err && fd < 0) err = file_error(why, "open", path, errno);
+    if (fd >= 0) close(fd);
+    return err;
+}
+
 rb_err rb_files_open(const char *data_dir, struct rb_files **out_files, struct rb_buf *why)
 {
     rb_err err = make_dir(AT_FDCWD, data_dir, why);
@@ -34,6 +50,9 @@ rb_err rb_files_open(const char *data_dir, struct rb_files **out_files, struct r
     if (fd < 0) err = file_error(why, "open", data_dir, errno);
     if (err == RB_OK) err = make_dir(fd, "results", why);
     if (err == RB_OK) err = make_dir(fd, "work", why);
+    if (err == RB_OK) err = make_empty_dir(fd, "spool", why);
+    if (err == RB_OK) err = make_empty_dir(fd, "scratch", why);
+    if (err == RB_OK) err = make_empty_dir(fd, "links", why);
     if (err == RB_OK && fsync(fd) != 0) err = file_error(why, "sync", data_dir, errno);
     if (err != RB_OK) {
         if (fd >= 0) close(fd);
@@ -94,6 +113,29 @@ void rb_files_remove(struct rb_files *files, rb_str path)
     rb_free(text);
 }
 
+rb_err file_open_at(int dir_fd, const char *name, int *out_fd, uint64_t *out_bytes)
+{
+    struct stat stat;
+    /* Without waiting: a pipe that nobody writes to would never be opened. */
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? RB_EXPIRED : RB_STORE_FAILED;
+    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
+        close(fd);
+        return RB_STORE_FAILED;
+    }
+    *out_fd = fd;
+    *out_bytes = (uint64_t)stat.st_size;
+    return RB_OK;
+}
+
+rb_err rb_files_open_now(struct rb_files *files, rb_str path, int *out_fd, uint64_t *out_bytes)
+{
+    char *text = rb_str_dup(path.p ? path : RB_STR(""));
+    rb_err err = text ? file_open_at(files->dir_fd, text, out_fd, out_bytes) : RB_OUT_OF_MEMORY;
+    rb_free(text);
+    return err;
+}
+
 struct opening {
     struct rb_files *files;
     char *path;
@@ -104,17 +146,7 @@ static void open_on_pool(void *arg)
 {
     struct opening *opening = arg;
     struct rb_file_open *result = opening->open;
-    struct stat stat;
-    result->fd = openat(opening->files->dir_fd, opening->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (result->fd < 0) {
-        result->err = errno == ENOENT ? RB_EXPIRED : RB_STORE_FAILED;
-    } else if (fstat(result->fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
-        close(result->fd);
-        result->fd = -1;
-        result->err = RB_STORE_FAILED;
-    } else {
-        result->bytes = (uint64_t)stat.st_size;
-    }
+    result->err = file_open_at(opening->files->dir_fd, opening->path, &result->fd, &result->bytes);
 }
 
 static void on_opened(void *arg)

@@ -1,9 +1,10 @@
-/* Files: results of jobs. Written aside, fsynced, renamed; names on disk are ours, names that clients or
- * workers gave are labels.
+/* Files: results of jobs, and the directories that all other files are in. Written aside, fsynced, renamed;
+ * names on disk are ours, names that clients or workers gave are labels.
  *
  * Layout below the data directory: `results/XX/<job id>.<attempt>` (XX: two characters of the id, so that
- * directories stay small), `work/<job id>.<attempt>/` with `out/` inside for running workers. Blocking
- * functions run on the worker pool or at start-up, never on a loop. */
+ * directories stay small), `work/<job id>.<attempt>/` with `out/` inside for running workers. `spool/`
+ * (uploads), `scratch/` and `links/` go with the process: they are emptied at the start. Blocking functions
+ * run on the worker pool or at start-up, never on a loop. */
 #ifndef RB_FILES_FILES_H
 #define RB_FILES_FILES_H
 
@@ -63,5 +64,23 @@ struct rb_file_open {
 };
 void rb_files_open_result(struct rb_files *files, struct rb_loop *loop, rb_str path,
                           void (*done)(struct rb_file_open *), void *arg);
+/* The same for who is on the pool already. RB_EXPIRED, RB_STORE_FAILED. Blocking. */
+rb_err rb_files_open_now(struct rb_files *files, rb_str path, int *out_fd, uint64_t *out_bytes);
+
+/* One file of a running worker, by its name (rb_scratch_name_is_valid), whatever the worker makes of its
+ * directory: links are not followed, and only regular files count. Open looks into `out/` first, then into
+ * the work directory; put writes a copy of what from_fd holds into the latter, and replaces. RB_NOT_FOUND: no
+ * such directory or file; put: RB_CONFLICT: there is a directory of that name, RB_DISK_FULL, RB_STORE_FAILED.
+ * Blocking. */
+rb_err rb_files_open_work_file(struct rb_files *files, rb_str job_id, uint32_t attempt, rb_str name,
+                               int *out_fd, uint64_t *out_bytes);
+rb_err rb_files_put_work_file(struct rb_files *files, rb_str job_id, uint32_t attempt, rb_str name,
+                              int from_fd);
+
+/* A fresh path in spool/, absolute and terminated by zero, where nothing is yet. Any thread. */
+rb_str rb_files_spool_path(const struct rb_files *files, struct rb_arena *arena);
+
+/* By the ending of a name; static; "application/octet-stream" when unknown. */
+rb_str rb_files_media_type(rb_str name);
 
 #endif

@@ -12,9 +12,10 @@ struct rb_files {
 
 /* The reason for an errno of a file operation: RB_DISK_FULL or RB_STORE_FAILED. `why` gets one sentence. */
 rb_err file_error(struct rb_buf *why, const char *what, const char *path, int error);
+rb_err file_errno(int error); /* without the sentence */
 
-/* media_type.c */
-rb_str media_type_of(rb_str name); /* by its ending; static; "application/octet-stream" when unknown */
+/* A regular file for reading, never through a link. RB_EXPIRED: it is not there. RB_STORE_FAILED. Blocks. */
+rb_err file_open_at(int dir_fd, const char *name, int *out_fd, uint64_t *out_bytes);
 
 /* label.c: names that workers gave, as names that clients may see */
 rb_str label_of(struct rb_arena *arena,

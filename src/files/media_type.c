@@ -66,7 +66,7 @@ static const struct {
     {".zst", "application/zstd"},
 };
 
-rb_str media_type_of(rb_str name)
+rb_str rb_files_media_type(rb_str name)
 {
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         rb_str ending = rb_str_of(types[i].ending);

@@ -61,7 +61,7 @@ static bool is_known_to_client(const struct rb_request *request, rb_str etag)
     return etag.n > 0 && is_listed(list, without_weakness(etag));
 }
 
-/* If-Range compares strongly; a date never matches, since no Last-Modified is sent. */
+/* If-Range compares strongly; a date never matches, since what changes within a second has the same. */
 static bool is_range_wanted(const struct rb_request *request, rb_str etag)
 {
     rb_str condition = rb_request_header(request, "If-Range");
@@ -82,10 +82,10 @@ static void put_plain_name(struct rb_buf *out, rb_str label)
     }
 }
 
-static void add_disposition(struct rb_request *request, rb_str label)
+static void add_disposition(struct rb_request *request, rb_str label, bool is_inline)
 {
     struct rb_buf value = {0};
-    rb_buf_add_text(&value, "attachment");
+    rb_buf_add_text(&value, is_inline ? "inline" : "attachment");
     if (label.n > 0) {
         rb_buf_add_text(&value, "; filename=\"");
         put_plain_name(&value, label);
@@ -113,8 +113,9 @@ static void send_part(struct rb_request *pub, int status, const struct rb_answer
 {
     struct request *request = request_of(pub);
     rb_str type = file->type.n > 0 ? file->type : RB_STR("application/octet-stream");
-    add_disposition(pub, file->label);
+    add_disposition(pub, file->label, file->is_inline);
     rb_answer_header(pub, "X-Content-Type-Options", RB_STR("nosniff"));
+    if (file->is_inline) rb_answer_header(pub, "Content-Security-Policy", RB_STR("sandbox"));
     struct answer answer = {.status = status, .type = type, .length = (int64_t)n};
     bool is_sent = answer_send(request, &answer) && pub->head.method != RB_HTTP1_HEAD;
     if (is_sent) {
@@ -131,6 +132,11 @@ void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file
     uint64_t at = 0, n = file->bytes;
     enum range_verdict verdict = RANGE_WHOLE;
     if (file->etag.n > 0) rb_answer_header(request, "ETag", file->etag);
+    if (file->modified_ms > 0) {
+        char date[HTTP_DATE_BYTES];
+        http_date_format(file->modified_ms / 1000, date);
+        rb_answer_header(request, "Last-Modified", rb_str_of(date));
+    }
     rb_answer_header(request, "Accept-Ranges", RB_STR("bytes"));
     if (is_known_to_client(request, file->etag)) {
         close(file->take_fd);

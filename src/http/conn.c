@@ -138,12 +138,17 @@ static void on_deadline(struct rb_timer *timer)
     }
 }
 
+static bool is_held(const struct conn *conn)
+{
+    return conn->state == CONN_BODY && conn->request->is_held;
+}
+
 static void set_deadline(struct conn *conn)
 {
     const struct rb_http_limits *limits = &conn->http->limits;
     enum conn_deadline wanted = DEADLINE_NONE;
     uint32_t ms = 0;
-    if (conn->state == CONN_BODY || conn->state == CONN_SKIPPING) {
+    if ((conn->state == CONN_BODY && !is_held(conn)) || conn->state == CONN_SKIPPING) {
         wanted = DEADLINE_BODY;
         ms = limits->body_timeout_ms;
     } else if (conn->state == CONN_HEAD && !conn->wants_room) {
@@ -161,7 +166,7 @@ static void set_deadline(struct conn *conn)
 static void set_reading(struct conn *conn)
 {
     bool is_waiting = conn->state == CONN_HANDLING || conn->wants_room;
-    bool want_read = !is_waiting || conn_unread(conn).n <= KEPT_MAX;
+    bool want_read = !is_held(conn) && (!is_waiting || conn_unread(conn).n <= KEPT_MAX);
     if (want_read != conn->stream.want_read) rb_stream_set_read(&conn->stream, want_read);
 }
 

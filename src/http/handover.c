@@ -24,12 +24,13 @@ void rb_request_move(struct rb_request *pub, struct rb_http *to)
 {
     struct request *request = request_of(pub);
     struct conn *conn = request->conn;
-    RB_CHECK(to != pub->http && request->head_memory);
+    RB_CHECK(to != pub->http && request->head_memory && request->keepers == 0);
     if (!conn) {
         request_finish(request);
         return;
     }
-    RB_CHECK(conn->state == CONN_ADMITTING || (conn->state == CONN_HANDLING && request->is_complete));
+    bool is_handled = conn->state == CONN_HANDLING && request->is_complete && !request->stream;
+    RB_CHECK(conn->state == CONN_ADMITTING || is_handled);
     rb_request_on_gone(pub, NULL);
     conn->state = CONN_MOVING;
     conn->moves_to = to;

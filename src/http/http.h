@@ -112,6 +112,8 @@ struct rb_request {
 struct rb_loop *rb_request_loop(const struct rb_request *request);
 /* Of the client; "" when it is gone. Costs a system call. */
 void rb_request_peer(const struct rb_request *request, char out[RB_ADDRESS_TEXT_BYTES]);
+/* On which it came, only to be asked for its peer; NULL when the client is gone. */
+struct rb_stream *rb_request_stream(const struct rb_request *request);
 /* Both NONE when there is none of that name. */
 rb_str rb_request_param(const struct rb_request *request, const char *name);
 rb_str rb_request_header(const struct rb_request *request, const char *name);
@@ -140,6 +142,31 @@ char *rb_request_body_mut(struct rb_request *request);
  * case; on_refused is not called then. A request that on_head has given something to hold needs both hooks,
  * to let go of it. */
 void rb_request_on_gone(struct rb_request *request, void (*on_gone)(struct rb_request *request));
+
+/* From inside on_head: the body is not collected. Its pieces are handed to on_data as they come, each valid
+ * during the call, and perhaps in the loop's scratch memory, which is not free meanwhile; none is empty. The
+ * handler runs after the last one, with an empty body. Route limits, deadlines and refusals are the same as
+ * for a collected body; whoever answers from inside on_data gets no more of it. Such a request cannot be
+ * moved any more. */
+void rb_request_stream_body(struct rb_request *request,
+                            void (*on_data)(struct rb_request *request, rb_str data));
+/* While it is held, neither on_data nor the handler is called, the client is not read from, and no deadline
+ * of the body runs. From on_head on, also from inside on_data; letting go has them called before the loop
+ * sleeps, never from inside this. Who waits to be told to continue is not told so meanwhile. */
+void rb_request_hold_body(struct rb_request *request, bool is_held);
+/* While the body comes in (also held): nothing more of it is wanted. As after a refusal the answer is due,
+ * now or later, and the connection closes after it; neither the handler nor on_refused is called. At any
+ * other time: nothing. */
+void rb_request_stop_body(struct rb_request *request);
+
+/* What its route allows. From on_head on. */
+size_t rb_request_body_max(const struct rb_request *request);
+
+/* For work elsewhere that uses the request's memory: whatever becomes of the request meanwhile, its memory
+ * (arena, head, body, what is in it) goes only when it was let go of as often as it was kept. Answers are due
+ * as ever. Such a request cannot be moved. */
+void rb_request_keep(struct rb_request *request);
+void rb_request_let_go(struct rb_request *request);
 
 /* Another loop's rb_http goes on with it: the connection moves there with everything that was read from it,
  * and the request is handled there as if it had come in there, from on_head on; what was set (arg, on_gone,
@@ -171,11 +198,16 @@ void rb_answer_problem(struct rb_request *request, rb_err err, rb_str detail);
 /* A file: 200, 206 (single range; several at once are answered with the whole), 304 (If-None-Match), 416;
  * HEAD; If-Range by ETag; Accept-Ranges; Content-Disposition attachment with the label (RFC 6266: an ASCII
  * filename and filename*); X-Content-Type-Options: nosniff. type NONE is application/octet-stream, etag NONE
- * sends none. The descriptor is taken. */
+ * sends none, modified_ms 0 no Last-Modified. The descriptor is taken.
+ *
+ * is_inline: to be shown by the browser. It then comes with Content-Security-Policy: sandbox, since what is
+ * in the file must not act as a page of ours. */
 struct rb_answer_file {
     int take_fd;
     uint64_t bytes;
     rb_str label, type, etag; /* etag with its quotes */
+    uint64_t modified_ms;     /* wall clock */
+    bool is_inline;
 };
 void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file *file);
 

@@ -28,6 +28,8 @@ rb_str allow_text(struct rb_arena *arena, unsigned allowed); /* value of Allow *
 
 struct request;
 
+enum { HTTP_DATE_BYTES = 32 };
+
 struct rb_http {
     struct rb_net *net;
     struct rb_loop *loop;
@@ -43,12 +45,13 @@ struct rb_http {
     char *fresh;               /* what is unread of it */
     size_t fresh_n;
     uint64_t date_s; /* what second `date` is of */
-    char date[32];
+    char date[HTTP_DATE_BYTES];
     struct rb_http1_head head; /* the next one is read into this */
     struct rb_http1_header head_room[RB_HTTP1_HEADERS_MAX];
 };
 
 rb_str http_date(struct rb_http *http);
+void http_date_format(uint64_t wall_s, char out[HTTP_DATE_BYTES]); /* RFC 9110 section 5.6.7 */
 
 enum welcome { LET_IN, REFUSE, SHUT_OUT };
 enum welcome http_welcome(const struct rb_http *http); /* of one more connection */
@@ -62,19 +65,29 @@ struct head_memory {
     struct rb_http1_header headers[];
 };
 
+/* Of a body that is handed on as it comes. */
+struct body_stream {
+    void (*on_data)(struct rb_request *request, rb_str data);
+    uint64_t bytes; /* so far */
+};
+
 struct request {
     struct rb_request pub;           /* first */
     struct head_memory *head_memory; /* NULL: forgotten */
     struct conn *conn;               /* NULL when its connection is gone */
     const struct route *route;
     struct rb_buf body;
-    struct rb_buf lines; /* headers added to the answer, as they will be sent */
+    struct body_stream *stream; /* in the arena; NULL: the body is collected */
+    struct rb_buf lines;        /* headers added to the answer, as they will be sent */
     void (*on_gone)(struct rb_request *request);
     struct rb_task gone; /* tells it, when that is not to be done at once */
     bool is_told_gone;
     bool is_complete; /* nothing of its body is to come */
     bool is_ending;   /* answered or not, its owner here frees it */
     bool keep_alive;  /* what its answer has promised */
+    bool is_held;     /* its body */
+    bool is_over;     /* but for its keepers */
+    uint8_t keepers;  /* it is not freed before they let go of it */
 };
 
 static inline struct request *request_of(struct rb_request *pub)
@@ -82,7 +95,7 @@ static inline struct request *request_of(struct rb_request *pub)
     return RB_OUTER(pub, struct request, pub);
 }
 
-_Static_assert(sizeof(struct request) <= 320, "those that wait are many");
+_Static_assert(sizeof(struct request) <= 328, "those that wait are many"); /* malloc's step after 312 */
 
 /* From the head that was read from head_bytes, which is copied. */
 struct request *request_begin(struct conn *conn, rb_str head_bytes);
@@ -106,6 +119,14 @@ size_t request_body_max(const struct request *request); /* has a route */
 bool request_admit(struct request *request);
 /* Answers in the form of its route, which may take its time; the connection closes after it. */
 void request_refuse(struct request *request, rb_err err);
+
+/* ---- body.c ---- */
+
+/* The next piece: collects it or hands it on, and whoever gets it may do with the request what it likes. */
+rb_err body_take(struct conn *conn, rb_str data);
+/* The same for one that came whole from another loop. False: there is none that anybody waits for in pieces.
+ */
+bool body_hand_on_collected(struct request *request);
 
 /* ---- answer.c ---- */
 

@@ -53,14 +53,18 @@ void request_renew(struct request *request)
     rb_loop_forget_task(&request->gone);
     request->conn = NULL;
     request->route = NULL;
+    request->stream = NULL;
     request->on_gone = NULL;
-    request->is_told_gone = request->keep_alive = false;
+    request->is_told_gone = request->keep_alive = request->is_held = false;
 }
 
 void request_free(struct request *request)
 {
-    request->pub.http->request_count--;
+    request->conn = NULL;
     rb_loop_forget_task(&request->gone);
+    request->is_over = true;
+    if (request->keepers > 0) return;
+    request->pub.http->request_count--;
     rb_arena_fini(&request->pub.arena);
     rb_buf_fini(&request->lines);
     rb_buf_fini(&request->body);
@@ -70,11 +74,32 @@ void request_free(struct request *request)
 
 /* ---- for handlers ---- */
 
-void rb_request_peer(const struct rb_request *pub, char out[RB_ADDRESS_TEXT_BYTES])
+void rb_request_keep(struct rb_request *pub)
+{
+    struct request *request = request_of(pub);
+    RB_CHECK(request->keepers < UINT8_MAX);
+    request->keepers++;
+}
+
+void rb_request_let_go(struct rb_request *pub)
+{
+    struct request *request = request_of(pub);
+    RB_CHECK(request->keepers > 0);
+    request->keepers--;
+    if (request->is_over) request_free(request);
+}
+
+struct rb_stream *rb_request_stream(const struct rb_request *pub)
 {
     const struct request *request = RB_OUTER((struct rb_request *)(uintptr_t)pub, struct request, pub);
+    return request->conn ? &request->conn->stream : NULL;
+}
+
+void rb_request_peer(const struct rb_request *pub, char out[RB_ADDRESS_TEXT_BYTES])
+{
+    const struct rb_stream *stream = rb_request_stream(pub);
     out[0] = '\0';
-    if (request->conn) rb_address_of_peer(&request->conn->stream, out);
+    if (stream) rb_address_of_peer(stream, out);
 }
 
 struct rb_loop *rb_request_loop(const struct rb_request *request)

@@ -77,18 +77,22 @@ void rb_http_end(struct rb_http *http)
 }
 
 /* RFC 9110 section 5.6.7, written without the locale's names; once a second. */
-rb_str http_date(struct rb_http *http)
+void http_date_format(uint64_t wall_s, char out[HTTP_DATE_BYTES])
 {
     static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t seconds = (time_t)wall_s;
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    int n = snprintf(out, HTTP_DATE_BYTES, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
+                     tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    RB_CHECK(n > 0 && n < HTTP_DATE_BYTES);
+}
+
+rb_str http_date(struct rb_http *http)
+{
     uint64_t now_s = rb_clock_wall_ms() / 1000;
     if (now_s != http->date_s) {
-        time_t seconds = (time_t)now_s;
-        struct tm tm;
-        gmtime_r(&seconds, &tm);
-        int n = snprintf(http->date, sizeof http->date, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-                         days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
-                         tm.tm_hour, tm.tm_min, tm.tm_sec);
-        RB_CHECK(n > 0 && (size_t)n < sizeof http->date);
+        http_date_format(now_s, http->date);
         http->date_s = now_s;
     }
     return rb_str_of(http->date);

@@ -5,7 +5,7 @@
  * before it returns: the state says so then, and the next step goes on from there. */
 #include "http/http_private.h"
 
-enum { QUEUED_MAX = 64 * 1024, BODY_STEP = 64 * 1024, SKIP_MAX = 64 * 1024 };
+enum { QUEUED_MAX = 64 * 1024, SKIP_MAX = 64 * 1024 };
 
 /* ---- the head ---- */
 
@@ -47,8 +47,6 @@ static bool admit(struct conn *conn)
     }
     if (conn->state != CONN_ADMITTING) return true; /* it has decided */
     conn->state = CONN_BODY;
-    if (request->pub.head.expects_continue && !request->is_complete && conn_unread(conn).n == 0)
-        conn_send(conn, rb_blob_copy(RB_STR("HTTP/1.1 100 Continue\r\n\r\n")));
     return true;
 }
 
@@ -59,22 +57,19 @@ static bool handle(struct conn *conn)
     struct request *request = conn->request;
     const struct rb_route *what = &request->route->what;
     conn->state = CONN_HANDLING;
-    request->is_complete = true;
     request->pub.body = rb_buf_str(&request->body);
     conn_keep_input(conn); /* the handler may use the scratch memory */
     what->handler(&request->pub, what->arg);
     return true;
 }
 
-static rb_err collect(struct conn *conn, rb_str data)
+/* Only when the body is wanted now: what is held back shall not set out. From then on it comes for sure. */
+static void invite(struct conn *conn)
 {
-    struct request *request = conn->request;
-    if (data.n > request_body_max(request) - request->body.n) return RB_BODY_TOO_LARGE;
-    rb_buf_add_str(&request->body, data);
-    if (request->body.failed) return RB_OUT_OF_MEMORY;
-    conn->body_step_bytes += (uint32_t)data.n;
-    if (conn->body_step_bytes >= BODY_STEP) conn->deadline = DEADLINE_NONE; /* it gets a new one */
-    return RB_OK;
+    struct rb_http1_head *head = &conn->request->pub.head;
+    if (!head->expects_continue) return;
+    head->expects_continue = false;
+    if (conn_unread(conn).n == 0) conn_send(conn, rb_blob_copy(RB_STR("HTTP/1.1 100 Continue\r\n\r\n")));
 }
 
 static void give_up_request(struct conn *conn)
@@ -87,19 +82,23 @@ static void give_up_request(struct conn *conn)
 
 static bool read_body(struct conn *conn)
 {
+    struct request *request = conn->request;
     size_t consumed = 0;
     rb_str data = RB_STR_NONE;
     rb_err err = RB_OK;
-    if (conn->request->is_complete) return handle(conn);
+    if (request->is_held) return false;
+    if (request->is_complete) return body_hand_on_collected(request) || handle(conn);
+    invite(conn);
     enum rb_http1_step step = rb_http1_body_feed(&conn->body, conn_unread(conn), &consumed, &data, &err);
-    if (step != RB_HTTP1_FAILED) err = collect(conn, data);
+    if (step != RB_HTTP1_FAILED) err = body_take(conn, data);
     if (err) {
-        request_refuse(conn->request, err);
+        request_refuse(request, err);
         return true;
     }
-    conn_consume(conn, consumed);
-    if (step == RB_HTTP1_DONE) return handle(conn);
-    if (conn_unread(conn).n > 0) return true;
+    conn_consume(conn, consumed);              /* not before: the piece lies there */
+    if (conn->state != CONN_BODY) return true; /* who got it has decided */
+    if (step == RB_HTTP1_DONE) request->is_complete = true;
+    if (step == RB_HTTP1_DONE || conn_unread(conn).n > 0) return true;
     if (conn->stream.has_ended) give_up_request(conn);
     return false;
 }

@@ -48,25 +48,28 @@ static void on_deadline(struct rb_timer *timer)
     call_end(shard, callee_find(shard, call->conn), call, RB_CALL_TIMEOUT);
 }
 
-void call_begin(struct rb_shard *shard, struct rb_conn *conn, struct rb_conn_errand *errand)
+bool call_begin(struct rb_shard *shard, struct rb_conn *conn, struct rb_conn_errand *errand)
 {
+    unsigned max = conn->ops->calls_max ? conn->ops->calls_max : RB_CONN_CALLS_MAX;
     if (!conn->ops->on_call) {
         errand_end(errand, RB_CALL_UNSUPPORTED);
-        return;
+        return false;
     }
     struct callee *callee = callee_of(shard, conn);
-    if (callee->count == RB_CONN_CALLS_MAX) {
+    if (callee->count == max) {
         errand_end(errand, RB_TOO_MANY_REQUESTS);
-        return;
+        return false;
     }
     shard->last_call = shard->last_call % INT32_MAX + 1;
     errand->conn = conn;
     errand->number = shard->last_call;
     rb_list_push_back(&callee->calls, &errand->call_node);
     callee->count++;
+    count_waiting(errand);
     rb_timer_start(shard->loop, &errand->deadline, errand->timeout_ms, on_deadline);
     rb_err err = conn->ops->on_call(conn, errand->number, errand->name, errand->data, errand->timeout_ms);
     if (err) call_end(shard, callee, errand, err);
+    return !err;
 }
 
 bool rb_conn_reply(struct rb_conn *conn, uint32_t number, bool is_error, rb_str json)
@@ -84,11 +87,13 @@ bool rb_conn_reply(struct rb_conn *conn, uint32_t number, bool is_error, rb_str 
         }
     }
     if (!found) {
-        atomic_fetch_add_explicit(&conn->hub->late_replies, 1, memory_order_relaxed);
+        count_add(conn->hub, COUNT_LATE_REPLY);
         return false;
     }
     found->reply = rb_arena_copy(&found->arena, json);
-    call_end(shard, callee, found, is_error ? RB_CALL_FAILED : RB_OK);
+    bool is_acknowledged = found->kind == RB_CONN_SEND; /* whatever it says */
+    if (is_acknowledged) found->reached = RB_RECEIPT_ACKNOWLEDGED;
+    call_end(shard, callee, found, is_error && !is_acknowledged ? RB_CALL_FAILED : RB_OK);
     return true;
 }
 

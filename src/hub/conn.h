@@ -37,7 +37,7 @@ struct rb_conn_ops {
     /* For connections that are announced. name and data are borrowed during the call. None of these may end
      * the connection (rb_conn_fini) from inside. */
 
-    /* Who it is and how it is connected. */
+    /* Who it is and how it is connected. Asked of each connection that a search passes: must be cheap. */
     void (*describe)(struct rb_conn *conn, struct rb_conn_facts *out);
     /* A message for this client, in order with its other output; data is one JSON value, or empty: none.
      * RB_OK when it is in the output. NULL: the protocol has no messages (RB_CALL_UNSUPPORTED). */
@@ -45,6 +45,10 @@ struct rb_conn_ops {
     /* The same for a request, whose reply is to be handed to rb_conn_reply with this number (31 bits, never
      * 0). NULL: the protocol has no replies (RB_CALL_UNSUPPORTED). */
     rb_err (*on_call)(struct rb_conn *conn, uint32_t number, rb_str name, rb_str data, uint64_t timeout_ms);
+    unsigned calls_max; /* under way to one connection; 0: RB_CONN_CALLS_MAX */
+    /* Puts a mark behind what was sent so far. NULL: the stream that describe names is marked; without one
+     * there are no receipts of the kind WRITTEN (RB_CALL_UNSUPPORTED). */
+    void (*on_mark)(struct rb_conn *conn, struct rb_mark *mark);
     /* Close it for this reason. NULL: RB_CALL_UNSUPPORTED. */
     void (*on_close)(struct rb_conn *conn, rb_err why);
 };

@@ -103,7 +103,8 @@ bool rb_topic_name_is_valid(rb_str name)
 
 bool rb_topic_name_is_reserved(rb_str name)
 {
-    return rb_str_starts(name, RB_STR("jobs/")) || rb_str_starts(name, RB_STR("envoy/"));
+    return rb_str_starts(name, RB_STR("jobs/")) || rb_str_starts(name, RB_STR("envoy/")) ||
+           rb_str_starts(name, RB_STR("era/"));
 }
 
 bool rb_event_name_is_valid(rb_str name)

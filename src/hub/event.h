@@ -50,8 +50,8 @@ rb_err rb_position_parse(rb_str text, struct rb_position *out);                 
 
 /* Names of topics (1 to 255 bytes) and events (1 to 128): UTF-8 without control characters. */
 bool rb_topic_name_is_valid(rb_str name);
-/* Topics that are somebody's own, the jobs' and the Envoy tasks': nobody else publishes there. A name within
- * its tenant. */
+/* Topics that are somebody's own, the jobs', the Envoy tasks' and the Era door's: nobody else publishes
+ * there. A name within its tenant. */
 bool rb_topic_name_is_reserved(rb_str name);
 bool rb_event_name_is_valid(rb_str name);
 

@@ -54,23 +54,22 @@ static void note_replaced(struct task *task, const unsigned char ticket[8])
 
 /* ---- at the home ---- */
 
-static void part(struct rb_holder *admission)
+static void part(struct rb_holder *holder)
 {
-    struct task *task = admission->task;
-    if (rb_list_is_linked(&admission->node)) task->holder_count--;
-    rb_list_remove(&admission->node);
+    struct task *task = holder->task;
+    if (rb_list_is_linked(&holder->node)) task->holder_count--;
+    rb_list_remove(&holder->node);
 }
 
-static void replace(struct task *task, struct rb_holder *admission)
+static void replace(struct task *task, struct rb_holder *holder)
 {
-    note_replaced(task, admission->ticket);
-    part(admission);
-    struct rb_conn_errand *errand =
-        rb_conn_errand_new(admission->hub, RB_CONN_CLOSE, rb_conn_errand_free, NULL);
+    note_replaced(task, holder->ticket);
+    part(holder);
+    struct rb_conn_errand *errand = rb_conn_errand_new(holder->hub, RB_CONN_CLOSE, rb_conn_errand_free, NULL);
     rb_str tenant;
     rb_str name = task_name(task);
     rb_str_split(&name, '/', &tenant);
-    errand->to = admission->conn;
+    errand->to = holder->conn;
     errand->tenant = rb_arena_copy(&errand->arena, tenant);
     errand->why = RB_REPLACED;
     rb_conn_errand_send(errand);
@@ -90,100 +89,99 @@ static rb_err judge(struct task *task, const struct rb_holder *asking)
     RB_UNREACHABLE();
 }
 
-static void note_countdown(struct task *task, struct rb_holder *admission)
+static void note_countdown(struct task *task, struct rb_holder *holder)
 {
     const struct rb_policy *policy = &task->policy;
     uint64_t now_ms = rb_clock_wall_ms();
-    admission->left_ms = policy->timeout_ms;
+    holder->left_ms = policy->timeout_ms;
     if (!policy->is_deadline_shared || !policy->timeout_ms || task->is_completed) return;
     if (!task->deadline_ms) {
         task->deadline_ms = now_ms + policy->timeout_ms;
         task_change(task);
     }
-    admission->left_ms = task->deadline_ms - now_ms;
+    holder->left_ms = task->deadline_ms - now_ms;
 }
 
-static void let_in(struct task *task, struct rb_holder *admission)
+static void let_in(struct task *task, struct rb_holder *holder)
 {
     if (task->policy.instances == RB_INSTANCES_REPLACE && !task->is_completed)
         RB_LIST_EACH(node, &task->holders) replace(task, RB_OUTER(node, struct rb_holder, node));
-    rb_list_push_back(&task->holders, &admission->node);
+    rb_list_push_back(&task->holders, &holder->node);
     task->holder_count++;
-    admission->task = task;
-    admission->is_completed = task->is_completed;
-    admission->keeps_last = task->policy.keeps_last;
-    note_countdown(task, admission);
+    holder->task = task;
+    holder->is_completed = task->is_completed;
+    holder->keeps_last = task->policy.keeps_last;
+    note_countdown(task, holder);
 }
 
 /* ---- back at the connection ---- */
 
 static void on_left(struct rb_mail *mail)
 {
-    struct rb_holder *admission = RB_OUTER(mail, struct rb_holder, mail);
-    task_used(admission->task);
-    part(admission);
-    rb_free(admission);
+    struct rb_holder *holder = RB_OUTER(mail, struct rb_holder, mail);
+    task_used(holder->task);
+    part(holder);
+    rb_free(holder);
 }
 
-static void leave(struct rb_holder *admission)
+static void leave(struct rb_holder *holder)
 {
-    if (!admission->task) {
-        rb_free(admission);
+    if (!holder->task) {
+        rb_free(holder);
         return;
     }
-    admission->mail.run = on_left;
-    rb_loop_post(home_of(admission->hub, rb_str_make(admission->topic, admission->topic_bytes))->loop,
-                 &admission->mail);
+    holder->mail.run = on_left;
+    rb_loop_post(home_of(holder->hub, rb_str_make(holder->topic, holder->topic_bytes))->loop, &holder->mail);
 }
 
 static void on_answer(struct rb_mail *mail)
 {
-    struct rb_holder *admission = RB_OUTER(mail, struct rb_holder, mail);
-    void (*done)(struct rb_holder *) = admission->done;
-    admission->loop = NULL; /* it has come back */
+    struct rb_holder *holder = RB_OUTER(mail, struct rb_holder, mail);
+    void (*done)(struct rb_holder *) = holder->done;
+    holder->loop = NULL; /* it has come back */
     if (done)
-        done(admission);
+        done(holder);
     else
-        leave(admission);
+        leave(holder);
 }
 
-void admission_arrive(struct rb_mail *mail)
+void holder_arrive(struct rb_mail *mail)
 {
-    struct rb_holder *admission = RB_OUTER(mail, struct rb_holder, mail);
-    rb_str topic = rb_str_make(admission->topic, admission->topic_bytes);
-    struct task *task = task_for(home_of(admission->hub, topic), topic, mail);
+    struct rb_holder *holder = RB_OUTER(mail, struct rb_holder, mail);
+    rb_str topic = rb_str_make(holder->topic, holder->topic_bytes);
+    struct task *task = task_for(home_of(holder->hub, topic), topic, mail);
     if (!task) return;
     task_used(task);
-    admission->err = judge(task, admission);
-    if (!admission->err) let_in(task, admission);
+    holder->err = judge(task, holder);
+    if (!holder->err) let_in(task, holder);
     mail->run = on_answer;
-    rb_loop_post(admission->loop, mail);
+    rb_loop_post(holder->loop, mail);
 }
 
 struct rb_holder *rb_holder_ask(struct rb_hub *hub, rb_str topic, const unsigned char ticket_hash[32],
                                 const struct rb_handle *conn, uint32_t holders_max,
                                 void (*done)(struct rb_holder *), void *arg)
 {
-    struct rb_holder *admission = rb_alloc(sizeof *admission + topic.n);
-    admission->hub = hub;
-    admission->loop = rb_loop_current();
-    admission->done = done;
-    admission->arg = arg;
-    admission->conn = *conn;
-    admission->holders_max = holders_max;
-    admission->topic_bytes = topic.n;
-    memcpy(admission->ticket, ticket_hash, sizeof admission->ticket);
-    memcpy(admission->topic, topic.p, topic.n);
-    admission->mail.run = admission_arrive;
-    rb_loop_post(home_of(hub, topic)->loop, &admission->mail);
-    return admission;
+    struct rb_holder *holder = rb_alloc(sizeof *holder + topic.n);
+    holder->hub = hub;
+    holder->loop = rb_loop_current();
+    holder->done = done;
+    holder->arg = arg;
+    holder->conn = *conn;
+    holder->holders_max = holders_max;
+    holder->topic_bytes = topic.n;
+    memcpy(holder->ticket, ticket_hash, sizeof holder->ticket);
+    memcpy(holder->topic, topic.p, topic.n);
+    holder->mail.run = holder_arrive;
+    rb_loop_post(home_of(hub, topic)->loop, &holder->mail);
+    return holder;
 }
 
-void rb_holder_end(struct rb_holder *admission)
+void rb_holder_end(struct rb_holder *holder)
 {
-    if (!admission) return;
-    if (admission->loop)
-        admission->done = NULL; /* on_answer sees to it */
+    if (!holder) return;
+    if (holder->loop)
+        holder->done = NULL; /* on_answer sees to it */
     else
-        leave(admission);
+        leave(holder);
 }

@@ -34,13 +34,29 @@ struct rb_shard {
     struct rb_timer save_timer, sweep_timer;
 };
 
+/* Of the whole hub, for who looks at it (numbers.c). */
+enum hub_count {
+    COUNT_CALL_REPLIED,
+    COUNT_CALL_FAILED,
+    COUNT_CALL_TIMEOUT,
+    COUNT_CALL_LOST,
+    COUNT_LATE_REPLY,
+    COUNT_RECEIPT_QUEUED,
+    COUNT_RECEIPT_WRITTEN,
+    COUNT_RECEIPT_ACKNOWLEDGED,
+    COUNT_RECEIPT_EXPIRED,
+    COUNT_RECEIPT_LOST,
+    HUB_COUNTS
+};
+
 struct rb_hub {
     struct rb_store *store;
     struct rb_tally *tenants; /* their connections; NULL: not limited */
     const struct rb_topic_rule *rules;
     unsigned rule_count;
     unsigned shard_count;
-    _Atomic uint64_t conn_count, late_replies;
+    _Atomic uint64_t conn_count, calls_waiting, receipts_waiting;
+    _Atomic uint64_t counts[HUB_COUNTS];
     struct rb_shard shards[SHARDS_MAX];
 };
 

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-struct replaced; /* admission.c */
+struct replaced; /* holder.c */
 
 rb_str task_name(const struct task *task)
 {

@@ -85,7 +85,7 @@ struct rb_holder {
     struct rb_list node; /* at the home: among the holders */
     struct task *task;   /* the home's; NULL: not admitted */
     struct rb_loop *loop;
-    void (*done)(struct rb_holder *admission); /* NULL: ended before */
+    void (*done)(struct rb_holder *holder); /* NULL: ended before */
     void *arg;
     struct rb_handle conn;   /* announced: this is how a newer holder reaches it */
     unsigned char ticket[8]; /* of its hash */
@@ -106,7 +106,7 @@ struct rb_holder *rb_holder_ask(struct rb_hub *hub, rb_str topic, const unsigned
                                 void (*done)(struct rb_holder *), void *arg);
 /* Before the answer (done is not called then) or after it. The memory is not the caller's any more. NULL is
  * fine. */
-void rb_holder_end(struct rb_holder *admission);
+void rb_holder_end(struct rb_holder *holder);
 
 /* ---- all ---- */
 

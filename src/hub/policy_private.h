@@ -39,8 +39,8 @@ void task_set_owner(struct task *task, rb_str owner);
 void task_fill_record(const struct task *task, struct rb_policy_record *out);
 void task_forget_replaced(struct task *task);
 
-/* admission.c */
-void admission_arrive(struct rb_mail *mail);
+/* holder.c */
+void holder_arrive(struct rb_mail *mail);
 
 /* policy_call.c */
 void policy_call_arrive(struct rb_mail *mail);

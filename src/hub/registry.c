@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 void registry_init(struct rb_shard *shard)
 {
     rb_handles_init(&shard->conns, 0, shard->index);
@@ -136,6 +138,8 @@ void errand_end(struct rb_conn_errand *errand, rb_err why)
 {
     errand->err = why;
     errand->conn = NULL;
+    receipt_forget(errand);
+    count_end(errand);
     errand->mail.run = on_home;
     rb_loop_post(errand->loop, &errand->mail);
 }
@@ -155,19 +159,33 @@ static rb_err close_conn(struct rb_conn *conn, rb_err why)
     return RB_OK;
 }
 
+static void visit(struct rb_shard *shard, struct rb_conn *conn, const struct rb_conn_facts *facts,
+                  struct rb_conn_errand *errand);
+
 static void carry_out(struct rb_shard *shard, struct rb_conn *conn, const struct rb_conn_facts *facts,
                       struct rb_conn_errand *errand)
 {
-    const struct rb_conn_ops *ops = conn->ops;
     switch (errand->kind) {
-    case RB_CONN_SEND:
-        errand_end(errand,
-                   ops->on_send ? ops->on_send(conn, errand->name, errand->data) : RB_CALL_UNSUPPORTED);
-        return;
+    case RB_CONN_SEND: message_begin(shard, conn, facts, errand); return;
     case RB_CONN_CALL: call_begin(shard, conn, errand); return;
     case RB_CONN_CLOSE: errand_end(errand, close_conn(conn, errand->why)); return;
     case RB_CONN_SHOW: show(shard, conn, facts, errand); return;
+    case RB_CONN_VISIT: visit(shard, conn, facts, errand); return;
     }
+}
+
+/* What it makes of the errand is carried out in its stead; the facts may have become others by then. */
+static void visit(struct rb_shard *shard, struct rb_conn *conn, const struct rb_conn_facts *facts,
+                  struct rb_conn_errand *errand)
+{
+    bool is_there = !errand->door || strcmp(errand->door, facts->door) == 0;
+    rb_err err = is_there ? errand->visit(conn, errand) : RB_CALL_UNSUPPORTED;
+    if (err || errand->kind == RB_CONN_VISIT) {
+        errand_end(errand, err);
+        return;
+    }
+    struct rb_conn_facts now = registry_facts(conn);
+    carry_out(shard, conn, &now, errand);
 }
 
 static void on_arrived(struct rb_mail *mail)
@@ -204,16 +222,4 @@ void rb_conn_errand_send(struct rb_conn_errand *errand)
         rb_loop_post(to->loop, &errand->mail);
     else
         errand_end(errand, RB_NO_SUCH_CONNECTION);
-}
-
-/* ---- numbers ---- */
-
-uint64_t rb_hub_connection_count(const struct rb_hub *hub)
-{
-    return atomic_load_explicit(&hub->conn_count, memory_order_relaxed);
-}
-
-uint64_t rb_hub_late_replies(const struct rb_hub *hub)
-{
-    return atomic_load_explicit(&hub->late_replies, memory_order_relaxed);
 }

@@ -5,49 +5,10 @@
  * stands is one number, loop and slot, which is also what the next page begins with: pages are no snapshot,
  * but a connection that is there the whole time is met exactly once. */
 #include "base/mem.h"
+#include "codec/filter.h"
 #include "hub/registry_private.h"
 
 enum { SLICE_SLOTS = 1000, SLOT_BITS = 24 };
-
-/* ---- rows ---- */
-
-/* Tenants have no slash in their names. */
-static rb_str within_tenant(rb_str topic)
-{
-    return rb_str_from(topic, (size_t)(rb_str_find(topic, '/') + 1));
-}
-
-static void put_topics(struct rb_conn_row *row, struct rb_arena *arena, struct rb_conn *conn)
-{
-    unsigned i = 0, shown = conn->sub_count < RB_CONN_TOPICS_SHOWN ? conn->sub_count : RB_CONN_TOPICS_SHOWN;
-    row->topic_count = conn->sub_count;
-    row->topics = rb_arena_array(arena, rb_str, shown + 1);
-    for (struct rb_conn_sub *sub = conn->subs; i < shown; sub = sub->next)
-        row->topics[i++] = rb_arena_copy(arena, within_tenant(rb_sub_topic_name(&sub->sub)));
-}
-
-static rb_str copy_or_none(struct rb_arena *arena, rb_str s)
-{
-    return s.p ? rb_arena_copy(arena, s) : RB_STR_NONE;
-}
-
-void row_fill(struct rb_conn_row *row, struct rb_arena *arena, const struct rb_shard *shard,
-              struct rb_conn *conn, const struct rb_conn_facts *facts)
-{
-    struct rb_handle id;
-    *row = (struct rb_conn_row){.tenant = rb_arena_copy(arena, facts->tenant),
-                                .client = rb_arena_copy(arena, facts->client),
-                                .address = copy_or_none(arena, facts->address),
-                                .space = copy_or_none(arena, facts->space),
-                                .door = facts->door,
-                                .transport = facts->transport,
-                                .since_ms = (uint64_t)rb_handles_note(&shard->conns, conn->slot) * 1000};
-    rb_conn_id(conn, &id);
-    rb_handle_text(&id, row->id);
-    put_topics(row, arena, conn);
-}
-
-/* ---- searching ---- */
 
 struct rb_conn_search *rb_conn_search_new(struct rb_hub *hub, void (*done)(struct rb_conn_search *),
                                           void *arg)
@@ -72,13 +33,39 @@ static void on_home(struct rb_mail *mail)
     search->done(search);
 }
 
-static bool is_wanted(const struct rb_conn_search *search, struct rb_conn *conn,
-                      const struct rb_conn_facts *facts)
+static bool is_same(rb_str wanted, rb_str have)
 {
-    return rb_str_eq(facts->tenant, search->tenant) &&
-           (!search->client.p || rb_str_eq(facts->client, search->client)) &&
-           (!search->door.p || rb_str_is(search->door, facts->door)) &&
-           (!search->topic.p || rb_conn_find(conn, search->topic));
+    return !wanted.p || (have.p && rb_str_eq(wanted, have));
+}
+
+static bool property(const void *row, rb_str name, struct rb_filter_value *out)
+{
+    return rb_conn_property(row, name, out);
+}
+
+static bool fits_filter(const struct rb_conn_search *search, const struct rb_shard *shard,
+                        struct rb_conn *conn, const struct rb_conn_facts *facts)
+{
+    struct rb_conn_row row;
+    if (!search->filter) return true;
+    row_sketch(&row, shard, conn, facts, search->needs_times);
+    return rb_filter_fits(search->filter, property, &row);
+}
+
+/* What costs more is looked at later; the address, which the kernel has to be asked for, only when all else
+ * fits. */
+static bool is_wanted(const struct rb_conn_search *search, const struct rb_shard *shard, struct rb_conn *conn,
+                      struct rb_conn_facts *facts, char address[RB_ADDRESS_TEXT_BYTES])
+{
+    bool is_candidate = rb_str_eq(facts->tenant, search->tenant) && is_same(search->client, facts->client) &&
+                        (!search->door.p || rb_str_is(search->door, facts->door)) &&
+                        is_same(search->session, facts->session) &&
+                        is_same(search->application, facts->application) &&
+                        (!search->capability.p || rb_str_lists(facts->capabilities, search->capability)) &&
+                        (!search->topic.p || rb_conn_find(conn, search->topic));
+    if (!is_candidate) return false;
+    if (search->needs_address) facts_add_address(facts, address);
+    return is_same(search->address, facts->address) && fits_filter(search, shard, conn, facts);
 }
 
 /* True when one was met that the page has no room for: then the next page begins with it. */
@@ -87,10 +74,11 @@ static bool look_at_slice(struct rb_conn_search *search, struct rb_shard *shard,
 {
     uint32_t begin = *slot;
     struct rb_conn *conn = NULL;
+    char address[RB_ADDRESS_TEXT_BYTES];
     while (*slot - begin < SLICE_SLOTS && (conn = rb_handles_next(&shard->conns, slot)) != NULL) {
         if (seat_of(conn)) continue;
         struct rb_conn_facts facts = registry_facts(conn);
-        if (!is_wanted(search, conn, &facts)) continue;
+        if (!is_wanted(search, shard, conn, &facts, address)) continue;
         if (search->row_count == search->limit) {
             *slot = conn->slot;
             return true;
@@ -136,5 +124,6 @@ void rb_conn_search_send(struct rb_conn_search *search)
     search->rows = rb_arena_array(&search->arena, struct rb_conn_row, search->limit);
     search->row_count = 0;
     search->next_at = 0;
+    property_note_needs(search);
     send_on(search);
 }

@@ -33,8 +33,10 @@ static void on_answer(struct rb_mail *mail)
     call->done(call);
 }
 
+/* A server that stops leaves the spool to its next start. */
 void call_answer(struct rb_jobs_call *call, rb_err err)
 {
+    if (call->input.p && err != RB_SHUTTING_DOWN) input_refuse(call);
     call->err = err;
     call->mail.run = on_answer;
     rb_loop_post(call->loop, &call->mail);
@@ -44,6 +46,12 @@ void call_answer_with(struct rb_jobs_call *call, const struct job *job)
 {
     job_snapshot(job, &call->arena, &call->job);
     call_answer(call, RB_OK);
+}
+
+void call_refuse(struct rb_jobs_call *call, const char *why)
+{
+    call->why = rb_arena_fmt(&call->arena, "the job %s", why);
+    call_answer(call, RB_CONFLICT);
 }
 
 /* ---- from memory ---- */
@@ -78,7 +86,7 @@ static void on_one_read(void *arg, rb_err err)
         call->job = (struct rb_job_record){0};
         err = RB_NOT_FOUND;
     }
-    if (err == RB_OK && call->what == RB_JOBS_CANCEL) {
+    if (err == RB_OK && call->what != RB_JOBS_GET && call->what != RB_JOBS_START) {
         call->why = rb_arena_fmt(&call->arena, "the job is %s", rb_job_state_name(call->job.state));
         err = RB_CONFLICT;
     }
@@ -138,7 +146,7 @@ static void list_jobs(struct rb_jobs_call *call)
     rb_store_read(call->jobs->setup.store, call->jobs->setup.loop, read_list, on_list_read, call);
 }
 
-/* ---- cancelling ---- */
+/* ---- waiting for the outcome ---- */
 
 void job_answer_askers(struct job *job, rb_err err)
 {
@@ -148,7 +156,8 @@ void job_answer_askers(struct job *job, rb_err err)
         struct rb_jobs_call *next =
             call->mail.next ? RB_OUTER(call->mail.next, struct rb_jobs_call, mail) : NULL;
         job_snapshot(job, &call->arena, &call->job);
-        bool is_too_late = err == RB_OK && job->record.state != RB_JOB_STATE_CANCELLED;
+        bool is_too_late =
+            err == RB_OK && call->what == RB_JOBS_CANCEL && job->record.state != RB_JOB_STATE_CANCELLED;
         if (is_too_late)
             call->why = rb_arena_fmt(&call->arena, "the job is %s", rb_job_state_name(job->record.state));
         call_answer(call, is_too_late ? RB_CONFLICT : err);
@@ -156,11 +165,13 @@ void job_answer_askers(struct job *job, rb_err err)
     }
 }
 
-static void add_asker(struct job *job, struct rb_jobs_call *call)
+void job_add_asker(struct job *job, struct rb_jobs_call *call)
 {
     call->mail.next = job->askers ? &job->askers->mail : NULL;
     job->askers = call;
 }
+
+/* ---- cancelling ---- */
 
 static void on_wish_stored(struct change *change, rb_err err)
 {
@@ -184,21 +195,69 @@ static void cancel_job(struct rb_jobs_call *call)
         return;
     }
     job->record.cancel_requested = true;
-    if (job->phase == PHASE_RUNNING) {
+    if (job->phase == PHASE_RUNNING && !job_is_external(job)) {
         struct change *change = change_new(job, on_wish_stored, call);
         rb_tx_job_update(change->tx, &job->record);
         change_commit(change);
     } else {
-        add_asker(job, call);
+        job_add_asker(job, call);
     }
     job_advance(job);
 }
 
-static void on_call(struct rb_mail *mail)
+/* ---- what is told ---- */
+
+/* Between two states, each of which could be told something: it will be, then. */
+static bool is_in_between(const struct job *job)
 {
-    struct rb_jobs_call *call = RB_OUTER(mail, struct rb_jobs_call, mail);
+    switch (job->phase) {
+    case PHASE_STORING:
+    case PHASE_LEFT: return true;
+    case PHASE_WAITING: return job->is_busy || (job_is_external(job) && !job_is_held(job));
+    case PHASE_PREPARING:
+    case PHASE_STARTING: return job_is_external(job);
+    case PHASE_RUNNING:
+    case PHASE_COLLECTING:
+    case PHASE_ENDING: return false;
+    }
+    RB_UNREACHABLE();
+}
+
+static void keep_for_later(struct job *job, struct rb_jobs_call *call)
+{
+    struct rb_jobs_call *last = job->early;
+    while (last && last->mail.next) last = RB_OUTER(last->mail.next, struct rb_jobs_call, mail);
+    call->mail.next = NULL;
+    if (last)
+        last->mail.next = &call->mail;
+    else
+        job->early = call;
+}
+
+static void tell_job(struct rb_jobs_call *call)
+{
+    struct job *job = find_open(call);
+    if (!job)
+        ask_store(call);
+    else if (!may_see(call, &job->record))
+        call_answer(call, RB_NOT_FOUND);
+    else if (is_in_between(job))
+        keep_for_later(job, call);
+    else if (call->what == RB_JOBS_RELEASE)
+        release_job(job, call);
+    else if (call->what == RB_JOBS_REPORT)
+        external_report(job, call);
+    else
+        external_finish(job, call);
+}
+
+/* ---- all of them ---- */
+
+static void take_call(struct rb_jobs_call *call)
+{
     struct rb_jobs *jobs = call->jobs;
-    if (jobs->has_stopped || (jobs->is_stopping && call->what == RB_JOBS_START)) {
+    bool is_new_work = call->what == RB_JOBS_START || call->what == RB_JOBS_RELEASE;
+    if (jobs->has_stopped || (jobs->is_stopping && is_new_work)) {
         call_answer(call, RB_SHUTTING_DOWN);
         return;
     }
@@ -207,5 +266,25 @@ static void on_call(struct rb_mail *mail)
     case RB_JOBS_GET: get_job(call); return;
     case RB_JOBS_CANCEL: cancel_job(call); return;
     case RB_JOBS_LIST: list_jobs(call); return;
+    case RB_JOBS_RELEASE:
+    case RB_JOBS_REPORT:
+    case RB_JOBS_FINISH: tell_job(call); return;
     }
+}
+
+void job_take_early_calls(struct job *job)
+{
+    struct rb_jobs_call *call = job->early;
+    job->early = NULL;
+    while (call) {
+        struct rb_jobs_call *next =
+            call->mail.next ? RB_OUTER(call->mail.next, struct rb_jobs_call, mail) : NULL;
+        take_call(call);
+        call = next;
+    }
+}
+
+static void on_call(struct rb_mail *mail)
+{
+    take_call(RB_OUTER(mail, struct rb_jobs_call, mail));
 }

@@ -1,8 +1,9 @@
-/* Jobs whose time is over: the result's file goes first, then the record, so that no file is left without a
- * record. */
+/* Jobs whose time is over: the files of result and input go first, then the record, so that no file is left
+ * without a record. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "files/inputs.h"
 #include "jobs/jobs_private.h"
 
 enum { EXPIRY_PERIOD_MS = 60000, EXPIRY_BATCH = 100 };
@@ -56,9 +57,12 @@ static rb_err read_and_remove(struct rb_reader *reader, void *arg)
     rb_err err = rb_read_expired_jobs(reader, &expiry->arena, expiry->now_ms, EXPIRY_BATCH, &expiry->records,
                                       &expiry->count);
     if (err != RB_OK) return err;
-    for (uint32_t i = 0; i < expiry->count; i++)
-        if (expiry->records[i].result_file.p)
-            rb_files_remove(expiry->jobs->setup.files, expiry->records[i].result_file);
+    struct rb_files *files = expiry->jobs->setup.files;
+    for (uint32_t i = 0; i < expiry->count; i++) {
+        const struct rb_job_record *record = &expiry->records[i];
+        if (record->result_file.p) rb_files_remove(files, record->result_file);
+        rb_inputs_remove(files, record->id);
+    }
     return RB_OK;
 }
 

@@ -60,6 +60,10 @@ rb_str record_event_data(struct rb_arena *arena, const struct rb_job_record *rec
     put_maybe(&out, "reason", record->reason);
     put_maybe(&out, "message", record->message);
     put_result(&out, record);
+    if (rb_job_state_is_final(record->state)) {
+        rb_json_put_key(&out, "report");
+        rb_json_put_raw(&out, record->report.n ? record->report : RB_STR("null"));
+    }
     rb_json_end_object(&out);
     rb_str data = text.failed ? RB_STR_NONE : rb_arena_copy(arena, rb_buf_str(&text));
     rb_buf_fini(&text);
@@ -152,13 +156,13 @@ void job_decide(struct job *job, enum rb_job_state state, rb_err reason, rb_str 
 }
 
 /* What comes from outside and ends a job early: a cancel, and the server's own stop. Once the worker has
- * ended by itself, it is too late. */
+ * ended by itself, it is too late. What is done elsewhere goes on without the server. */
 static void heed_wishes(struct job *job)
 {
     if (job->verdict.is_decided) return;
     if (job->record.cancel_requested) {
         job_decide(job, RB_JOB_STATE_CANCELLED, RB_JOB_CANCELLED, RB_STR("The job was cancelled."));
-    } else if (job->jobs->is_stopping && job->phase != PHASE_WAITING) {
+    } else if (job->jobs->is_stopping && job->phase != PHASE_WAITING && !job_is_external(job)) {
         job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_INTERRUPTED,
                    RB_STR("The server stopped while the job ran."));
         job->verdict.is_retry = job->kind->spec->retry || job->record.state == RB_JOB_STATE_QUEUED;
@@ -169,6 +173,7 @@ void job_advance(struct job *job)
 {
     switch (job->phase) {
     case PHASE_WAITING:
+        if (job->is_busy) return; /* being released */
         heed_wishes(job);
         if (!job->verdict.is_decided) return;
         queue_leave(job);

@@ -75,6 +75,7 @@ static void drop_all(struct rb_jobs *jobs)
     for (size_t at = 0; (job = rb_map_next(&jobs->by_id, &at)) != NULL;) {
         job_answer_askers(job, RB_SHUTTING_DOWN);
         job_unregister(job);
+        job_take_early_calls(job);
         job_unref(job);
     }
 }

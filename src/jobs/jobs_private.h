@@ -3,6 +3,7 @@
 #ifndef RB_JOBS_PRIVATE_H
 #define RB_JOBS_PRIVATE_H
 
+#include "auth/auth.h"
 #include "base/map.h"
 #include "base/tally.h"
 #include "jobs/jobs.h"
@@ -39,10 +40,10 @@ struct rb_jobs {
 
 enum phase {
     PHASE_STORING,    /* accepted when its transaction is */
-    PHASE_WAITING,    /* in the queue, or for a retry's time */
+    PHASE_WAITING,    /* in the queue, or for a retry's time, or held */
     PHASE_PREPARING,  /* has a slot; its work directory is being made */
     PHASE_STARTING,   /* `running` is being stored */
-    PHASE_RUNNING,    /* the worker, or its output, is there */
+    PHASE_RUNNING,    /* the worker, or its output, is there; external: it is worked on elsewhere */
     PHASE_COLLECTING, /* the worker is gone; what it left becomes the result */
     PHASE_ENDING,     /* the outcome is being stored */
     PHASE_LEFT /* to the next start of the server: this one stops and its store does not take the outcome */
@@ -62,8 +63,10 @@ struct run {
     struct job *job;
     struct rb_arena arena;
     uint32_t attempt;
-    rb_str dir;                 /* NONE: not made */
-    struct rb_process *process; /* NULL: not started, or gone with all its output */
+    rb_str dir;                      /* NONE: not made */
+    rb_str input;                    /* path; NONE: there is none */
+    char token[RB_TOKEN_TEXT_BYTES]; /* lent to the worker; empty: none, or taken back */
+    struct rb_process *process;      /* NULL: not started, or gone with all its output */
     bool has_exited;
     int status, signal;                                      /* then */
     enum { ENDING_NOT, ENDING_ASKED, ENDING_FORCED } ending; /* SIGTERM, SIGKILL were sent */
@@ -91,6 +94,7 @@ struct job {
     bool is_busy; /* the phase's step is under way on the pool or in the store */
     bool has_slot;
     bool is_counted;             /* in its tenant's open jobs */
+    bool has_new_input;          /* in its place, and the change that it belongs to is not stored yet */
     struct rb_job_record record; /* as stored, but for cancel_requested */
     struct rb_job_record next;   /* as being stored */
     struct verdict verdict;
@@ -100,7 +104,8 @@ struct job {
     struct rb_timer
         step; /* the next step of the phase: a retry's time, SIGKILL, the end of patience, another try */
     struct run *run;
-    struct rb_jobs_call *askers; /* CANCEL calls that wait for the outcome; linked by mail.next */
+    struct rb_jobs_call *askers; /* CANCEL and FINISH calls that wait for the outcome; linked by mail.next */
+    struct rb_jobs_call *early;  /* calls that came while it was between two states, in order; likewise */
 };
 
 /* job.c */
@@ -125,10 +130,34 @@ void jobs_return(struct rb_jobs *jobs);
 void call_answer(struct rb_jobs_call *call, rb_err err);
 void call_answer_with(struct rb_jobs_call *call, const struct job *job); /* RB_OK and its snapshot */
 void call_answer_stored(struct rb_jobs_call *call, rb_str id);           /* RB_OK and what the store has */
+void call_refuse(struct rb_jobs_call *call, const char *why);            /* RB_CONFLICT: "the job WHY" */
+void job_add_asker(struct job *job, struct rb_jobs_call *call);
 void job_answer_askers(struct job *job, rb_err err); /* RB_OK: by what has become of the job */
+void job_take_early_calls(struct job *job);          /* when it has come to a state, or gone */
 
 /* start.c */
 void start_job(struct rb_jobs_call *call);
+
+/* hold.c: jobs that wait for their release */
+bool job_is_held(const struct job *job);
+void release_job(struct job *job, struct rb_jobs_call *call);
+
+/* external.c: the phase RUNNING of jobs whose work is done elsewhere */
+static inline bool job_is_external(const struct job *job)
+{
+    return job->kind->spec->is_external;
+}
+void external_run(struct job *job);
+bool external_is_over(struct job *job);
+void external_report(struct job *job, struct rb_jobs_call *call);
+void external_finish(struct job *job, struct rb_jobs_call *call);
+
+/* input.c: the file that came with a call becomes the job's input, at once if there is none. The job waits
+ * for it; afterwards the call has none any more. */
+void input_place(struct job *job, struct rb_jobs_call *call,
+                 void (*done)(struct job *job, struct rb_jobs_call *call, rb_err err));
+void input_settle(struct job *job, bool is_stored); /* what was placed stays, or goes */
+void input_refuse(struct rb_jobs_call *call);       /* removes what came with a call that failed */
 
 /* queue.c */
 bool queue_has_room(const struct kind *kind);
@@ -140,6 +169,9 @@ void queue_run_next(struct kind *kind);
 void run_begin(struct job *job);
 void run_advance(struct job *job);
 void run_free(struct run *run);
+void run_go_on(struct job *job);                        /* an external one, after a restart of the server */
+void run_limit_time(struct job *job, uint64_t left_ms); /* it fails when so much time has passed */
+void run_end_reports(struct run *run);                  /* nothing more is reported */
 
 /* worker_watch.c: the phase RUNNING */
 rb_err worker_start(struct job *job, const char **out_why);
@@ -186,6 +218,8 @@ rb_err command_build(const struct rb_job_kind *kind, rb_str params, struct rb_ar
 /* worker.c: a worker's whole argument list and environment, through rb_worker_exec_main */
 char **worker_arguments(const struct job *job, struct rb_arena *arena, char **command);
 char **worker_environment(const struct job *job, struct rb_arena *arena);
+void worker_lend_token(struct job *job); /* for its worker, with the rights of who started the job */
+void worker_take_back_token(struct run *run);
 /* What worker_exec says on standard error, with status 127, when the command cannot be started. */
 #define WORKER_EXEC_COMPLAINT "ringback worker-exec: "
 

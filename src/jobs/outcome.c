@@ -26,7 +26,8 @@ static bool is_worth_retrying(rb_err reason)
 
 static bool has_attempts_left(const struct job *job)
 {
-    return job->record.attempt < job->kind->spec->attempts && !job->record.cancel_requested;
+    return job->record.attempt < job->kind->spec->attempts && !job->record.cancel_requested &&
+           !job_is_external(job);
 }
 
 static uint64_t backoff_ms(const struct job *job)
@@ -161,7 +162,7 @@ static void settle(struct job *job)
     job->next.cancel_requested = job->record.cancel_requested;
     job->record = job->next;
     log_outcome(&job->record);
-    if (job->run) start_dropping(job);
+    if (job->run && !job_is_external(job)) start_dropping(job);
     if (job->has_slot) kind->running--;
     job->has_slot = false;
     if (is_retry) {
@@ -171,6 +172,7 @@ static void settle(struct job *job)
     } else {
         job_answer_askers(job, RB_OK);
         job_unregister(job);
+        job_take_early_calls(job);
         job_unref(job);
     }
     queue_run_next(kind);

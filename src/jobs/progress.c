@@ -3,9 +3,10 @@
 #include "base/clock.h"
 #include "codec/json.h"
 
-void progress_init(struct progress *progress, struct rb_hub *hub, struct rb_loop *loop, rb_str topic)
+void progress_init(struct progress *progress, struct rb_hub *hub, struct rb_loop *loop, rb_str topic,
+                   uint64_t interval_ms)
 {
-    *progress = (struct progress){.hub = hub, .loop = loop, .topic = topic};
+    *progress = (struct progress){.hub = hub, .loop = loop, .topic = topic, .interval_ms = interval_ms};
 }
 
 void progress_fini(struct progress *progress)
@@ -31,7 +32,7 @@ static void publish_shape(struct progress *progress)
     if (!data.failed) publish(progress, RB_STR("progress"), rb_buf_str(&data), RB_EVENT_REPLACEABLE);
     rb_buf_fini(&data);
     progress->is_behind = false;
-    rb_timer_start(progress->loop, &progress->pace, PROGRESS_PACE_MS, on_pace);
+    rb_timer_start(progress->loop, &progress->pace, progress->interval_ms, on_pace);
 }
 
 static void on_pace(struct rb_timer *timer)
@@ -42,7 +43,7 @@ static void on_pace(struct rb_timer *timer)
 
 /* ---- single events ---- */
 
-static bool may_publish(struct progress *progress, size_t bytes)
+static bool is_within_limits(struct progress *progress, size_t bytes)
 {
     uint64_t now_ms = rb_clock_ms();
     if (now_ms - progress->window_start_ms >= 1000) {
@@ -51,13 +52,18 @@ static bool may_publish(struct progress *progress, size_t bytes)
         progress->window_bytes = 0;
     }
     if (progress->window_events == PROGRESS_EVENTS_MAX ||
-        progress->window_bytes + bytes > PROGRESS_EVENT_BYTES_MAX) {
-        progress->dropped++;
+        progress->window_bytes + bytes > PROGRESS_EVENT_BYTES_MAX)
         return false;
-    }
     progress->window_events++;
     progress->window_bytes += bytes;
     return true;
+}
+
+static bool may_publish(struct progress *progress, size_t bytes)
+{
+    bool may = is_within_limits(progress, bytes);
+    if (!may) progress->dropped++;
+    return may;
 }
 
 static void publish_text(struct progress *progress, const char *name, rb_str text)
@@ -73,6 +79,11 @@ static void publish_text(struct progress *progress, const char *name, rb_str tex
     rb_buf_fini(&data);
 }
 
+static bool is_complete(const struct report *report)
+{
+    return report->is_known && report->progress >= 100;
+}
+
 void progress_take(struct progress *progress, const struct report_line *line)
 {
     publish_text(progress, "info", line->info);
@@ -80,9 +91,13 @@ void progress_take(struct progress *progress, const struct report_line *line)
     publish_text(progress, "error", line->error);
     if (line->event.p && may_publish(progress, line->event.n + line->data.n))
         publish(progress, line->event, line->data, 0);
+    uint32_t stage = progress->report.stage;
+    bool was_complete = is_complete(&progress->report);
     if (!report_apply(&progress->report, line)) return;
     progress->is_behind = true;
-    if (!rb_timer_is_running(&progress->pace)) publish_shape(progress);
+    bool is_awaited = progress->report.stage != stage || (is_complete(&progress->report) && !was_complete);
+    if (!rb_timer_is_running(&progress->pace) || (is_awaited && is_within_limits(progress, 0)))
+        publish_shape(progress);
 }
 
 void progress_end(struct progress *progress)

@@ -1,11 +1,13 @@
-/* The queue of a kind: first in, first out, so many at a time. A job that waits for the time of its retry
- * stands beside the queue, so that it holds nobody up, and joins it at the end. */
+/* The queue of a kind: first in, first out, so many at a time. A job that waits for the time of its retry, or
+ * is held, stands beside the queue, so that it holds nobody up, and joins it at the end. */
 #include "base/clock.h"
 #include "jobs/jobs_private.h"
 
-/* A free slot is room too: what is being stored now may take it. */
+/* A free slot is room too: what is being stored now may take it. External jobs need no slot, but have a limit
+ * all the same. */
 bool queue_has_room(const struct kind *kind)
 {
+    if (kind->spec->is_external) return kind->waiting + (uint64_t)kind->running < kind->spec->queue_max;
     unsigned slots = kind->spec->concurrency > kind->running ? kind->spec->concurrency - kind->running : 0;
     return kind->waiting < (uint64_t)kind->spec->queue_max + slots;
 }
@@ -42,10 +44,11 @@ void queue_add(struct job *job)
     struct rb_loop *loop = job->jobs->setup.loop;
     job->phase = PHASE_WAITING;
     job->kind->waiting++;
-    uint64_t since_ms =
-        record->not_before_ms > record->created_ms ? record->not_before_ms : record->created_ms;
+    bool is_later = !job_is_held(job) && record->not_before_ms > record->created_ms;
+    uint64_t since_ms = is_later ? record->not_before_ms : record->created_ms;
     if (spec->queue_timeout_ms)
         rb_timer_start(loop, &job->deadline, ms_until(since_ms + spec->queue_timeout_ms), on_waited_too_long);
+    if (job_is_held(job)) return;
     uint64_t pause_ms = ms_until(record->not_before_ms);
     if (pause_ms > 0)
         rb_timer_start(loop, &job->step, pause_ms, on_retry_due);
@@ -61,9 +64,14 @@ void queue_leave(struct job *job)
     rb_timer_stop(&job->step);
 }
 
+static bool has_slot(const struct kind *kind)
+{
+    return kind->spec->is_external || kind->running < kind->spec->concurrency;
+}
+
 void queue_run_next(struct kind *kind)
 {
-    while (kind->running < kind->spec->concurrency && !rb_list_is_empty(&kind->queue)) {
+    while (has_slot(kind) && !rb_list_is_empty(&kind->queue)) {
         struct job *job = RB_OUTER(kind->queue.next, struct job, queue_node);
         if (job->jobs->is_stopping) return;
         queue_leave(job);

@@ -1,7 +1,8 @@
-/* What a server finds that was stopped, or killed, at any moment: jobs that wait go on waiting; of those that
- * ran, the workers are gone or are killed now, and the jobs are run again or have failed as interrupted;
- * files that no job knows are swept. */
+/* What a server finds that was stopped, or killed, at any moment: jobs that wait go on waiting; external ones
+ * go on running; of the others that ran, the workers are gone or are killed now, and the jobs are run again
+ * or have failed as interrupted; files that no job knows are swept. */
 #include "base/log.h"
+#include "files/inputs.h"
 #include "jobs/jobs_private.h"
 
 /* ---- what is there ---- */
@@ -28,10 +29,10 @@ static void find_job(struct rb_jobs *jobs, const struct rb_job_record *record)
     rb_list_push_back(&jobs->found, &job->queue_node);
 }
 
-/* ---- results ---- A result is in its place before its job is stored as finished; when the server died in
- * between, nobody knows it. */
+/* ---- files ---- A result is in its place before its job is stored as finished, an input before its job is
+ * stored at all; when the server died in between, nobody knows it. */
 
-struct result_owner {
+struct owner {
     struct rb_jobs *jobs;
     struct rb_arena arena;
     rb_str job_id;
@@ -40,14 +41,14 @@ struct result_owner {
 
 static rb_err read_owner(struct rb_reader *reader, void *arg)
 {
-    struct result_owner *owner = arg;
+    struct owner *owner = arg;
     return rb_read_job(reader, &owner->arena, owner->job_id, &owner->record);
 }
 
 /* "results/XX/ID.ATTEMPT". When the store cannot be asked, the file stays. */
 static bool is_known_result(void *arg, rb_str path)
 {
-    struct result_owner owner = {.jobs = arg};
+    struct owner owner = {.jobs = arg};
     rb_str name = path, head;
     while (rb_str_find(name, '/') >= 0) rb_str_split(&name, '/', &head);
     rb_str_split(&name, '.', &owner.job_id);
@@ -55,6 +56,14 @@ static bool is_known_result(void *arg, rb_str path)
     bool is_known = err == RB_OK ? rb_str_eq(owner.record.result_file, path) : err != RB_NOT_FOUND;
     rb_arena_fini(&owner.arena);
     return is_known;
+}
+
+static bool is_known_input(void *arg, rb_str job_id)
+{
+    struct owner owner = {.jobs = arg, .job_id = job_id};
+    rb_err err = rb_store_read_wait(owner.jobs->setup.store, read_owner, &owner);
+    rb_arena_fini(&owner.arena);
+    return err != RB_NOT_FOUND;
 }
 
 rb_err recover_open_jobs(struct rb_jobs *jobs, struct rb_buf *why)
@@ -65,6 +74,7 @@ rb_err recover_open_jobs(struct rb_jobs *jobs, struct rb_buf *why)
         for (uint32_t i = 0; i < open.count; i++) find_job(jobs, &open.records[i]);
         leftovers_kill(rb_files_work_root(jobs->setup.files, &open.arena));
         rb_files_sweep(jobs->setup.files, is_known_result, jobs);
+        rb_inputs_sweep(jobs->setup.files, is_known_input, jobs);
     } else {
         rb_buf_add_fmt(why, "Cannot read the jobs: %s", rb_reason(err)->sentence);
     }
@@ -84,15 +94,18 @@ static void go_on(struct job *job)
         job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_SPAWN_FAILED,
                    rb_arena_fmt(&job->arena, "The kind %.*s is no longer configured.",
                                 RB_STR_FMT(job->record.kind)));
-    } else if (did_run) {
+    } else if (did_run && !job_is_external(job)) {
         job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_INTERRUPTED,
                    RB_STR("The server stopped while the job ran."));
         job->verdict.is_retry = job->kind->spec->retry;
     }
     if (job->verdict.is_decided)
         outcome_begin(job);
+    else if (did_run)
+        run_go_on(job);
     else
         queue_add(job);
+    job_take_early_calls(job);
 }
 
 void recover_go_on(struct rb_jobs *jobs)

@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "files/inputs.h"
 #include "jobs/jobs_private.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { TRY_AGAIN_MS = 1000, MESSAGE_BYTES_MAX = 300, STATUS_CANNOT_START = 127 };
@@ -17,6 +19,7 @@ enum { TRY_AGAIN_MS = 1000, MESSAGE_BYTES_MAX = 300, STATUS_CANNOT_START = 127 }
 void run_free(struct run *run)
 {
     if (!run) return;
+    worker_take_back_token(run);
     rb_timer_stop(&run->measure);
     output_fini(&run->output);
     progress_fini(&run->progress);
@@ -60,6 +63,7 @@ static void make_dir(void *arg)
     struct run *run = job->run;
     run->step_err = rb_files_make_work_dir(job->jobs->setup.files, &run->step_arena, job->record.id,
                                            run->attempt, &run->dir, &run->step_why);
+    run->input = rb_inputs_find(job->jobs->setup.files, &run->step_arena, job->record.id);
 }
 
 static void on_report(void *arg, const struct report_line *line)
@@ -78,26 +82,41 @@ static void forget_last_run(struct job *job)
     job->run = NULL;
 }
 
-void run_begin(struct job *job)
+static void new_run(struct job *job, uint32_t attempt)
 {
     forget_last_run(job);
     struct rb_jobs *jobs = job->jobs;
     struct run *run = rb_new(struct run);
     run->job = job;
-    run->attempt = job->record.attempt + 1;
+    run->attempt = attempt;
     output_init(&run->output, job->kind->spec->log_bytes_max, on_report, run);
     progress_init(&run->progress, jobs->setup.hub, jobs->setup.loop,
-                  rb_job_topic(&run->arena, job->record.tenant, job->record.id));
+                  rb_job_topic(&run->arena, job->record.tenant, job->record.id),
+                  job->kind->spec->progress_interval_ms);
     job->run = run;
     job->has_slot = true;
     job->kind->running++;
+}
+
+static void store_start(struct job *job);
+
+void run_begin(struct job *job)
+{
+    new_run(job, job->record.attempt + 1);
     job->phase = PHASE_PREPARING;
-    do_on_pool(job, make_dir);
+    if (job_is_external(job))
+        store_start(job);
+    else
+        do_on_pool(job, make_dir);
+}
+
+void run_go_on(struct job *job)
+{
+    new_run(job, job->record.attempt);
+    external_run(job);
 }
 
 /* ---- starting ---- */
-
-static void store_start(struct job *job);
 
 static void on_try_again(struct rb_timer *timer)
 {
@@ -139,6 +158,34 @@ static void start_worker(struct job *job)
     job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_SPAWN_FAILED,
                rb_arena_fmt(&job->run->arena, "The worker cannot be started: %s.", why));
     outcome_begin(job);
+}
+
+/* ---- running ---- */
+
+static void on_timeout(struct rb_timer *timer)
+{
+    struct job *job = RB_OUTER(timer, struct job, deadline);
+    uint64_t timeout_ms = job->kind->spec->timeout_ms;
+    job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_TIMEOUT,
+               rb_arena_fmt(&job->run->arena, "The job ran longer than %llu.%03llu s.",
+                            (unsigned long long)timeout_ms / 1000, (unsigned long long)timeout_ms % 1000));
+    job_advance(job);
+}
+
+void run_limit_time(struct job *job, uint64_t left_ms)
+{
+    if (job->kind->spec->timeout_ms)
+        rb_timer_start(job->jobs->setup.loop, &job->deadline, left_ms, on_timeout);
+}
+
+void run_end_reports(struct run *run)
+{
+    char line[96];
+    progress_end(&run->progress);
+    if (run->progress.dropped == 0) return;
+    int n = snprintf(line, sizeof line, "ringback: %llu events were not published: more than %d a second.",
+                     (unsigned long long)run->progress.dropped, PROGRESS_EVENTS_MAX);
+    output_log(&run->output, rb_str_make(line, (size_t)n));
 }
 
 /* ---- collecting ---- */
@@ -237,7 +284,10 @@ static void after_starting(struct job *job)
         rb_timer_stop(&job->step);
         outcome_begin(job);
     } else if (!rb_timer_is_running(&job->step)) {
-        start_worker(job);
+        if (job_is_external(job))
+            external_run(job);
+        else
+            start_worker(job);
     }
 }
 
@@ -248,7 +298,7 @@ void run_advance(struct job *job)
     case PHASE_PREPARING: after_preparing(job); return;
     case PHASE_STARTING: after_starting(job); return;
     case PHASE_RUNNING:
-        if (worker_is_over(job)) begin_collecting(job);
+        if (job_is_external(job) ? external_is_over(job) : worker_is_over(job)) begin_collecting(job);
         return;
     case PHASE_COLLECTING:
         judge(job);

@@ -52,6 +52,7 @@ static void on_stored(struct change *change, rb_err err)
     struct job *job = change->job;
     struct rb_jobs_call *call = change->arg;
     job->kind->waiting--;
+    input_settle(job, err == RB_OK && !change->inserted->was_there);
     if (err != RB_OK) {
         call_answer(call, err);
         job_unref(job);
@@ -70,6 +71,20 @@ static void on_stored(struct change *change, rb_err err)
     queue_add(job);
 }
 
+static void on_input_placed(struct job *job, struct rb_jobs_call *call, rb_err err)
+{
+    if (err != RB_OK) {
+        job->kind->waiting--;
+        call_answer(call, err);
+        job_unref(job);
+        return;
+    }
+    struct change *change = change_new(job, on_stored, call);
+    change->inserted = rb_tx_job_insert(change->tx, &job->record);
+    change_publish_state(change, &job->record, 0);
+    change_commit(change);
+}
+
 static void store_job(struct rb_jobs_call *call, struct kind *kind)
 {
     struct rb_job_record record = {
@@ -77,12 +92,14 @@ static void store_job(struct rb_jobs_call *call, struct kind *kind)
         .tenant = call->tenant,
         .client = call->client,
         .kind = call->kind,
+        .role = rb_str_of(call->role ? call->role : rb_role_name(RB_ROLE_CLIENT)),
         .params = call->params,
         .announce = call->announce,
         .idempotency_key = call->idempotency_key,
         .idempotency_fingerprint = call->idempotency_fingerprint,
         .state = RB_JOB_STATE_QUEUED,
         .created_ms = rb_clock_wall_ms(),
+        .not_before_ms = call->is_held ? RB_JOB_HELD : 0,
     };
     struct job *job = job_new(call->jobs, kind, &record);
     if (!job_count(job)) {
@@ -92,10 +109,7 @@ static void store_job(struct rb_jobs_call *call, struct kind *kind)
     }
     job->phase = PHASE_STORING;
     kind->waiting++;
-    struct change *change = change_new(job, on_stored, call);
-    change->inserted = rb_tx_job_insert(change->tx, &job->record);
-    change_publish_state(change, &job->record, 0);
-    change_commit(change);
+    input_place(job, call, on_input_placed);
 }
 
 void start_job(struct rb_jobs_call *call)
@@ -108,7 +122,8 @@ void start_job(struct rb_jobs_call *call)
     }
     char **argv;
     if (!call->params.p) call->params = RB_STR("{}");
-    rb_err err = command_build(kind->spec, call->params, &call->arena, &argv, &call->why);
+    rb_err err = RB_OK;
+    if (!call->is_held) err = command_build(kind->spec, call->params, &call->arena, &argv, &call->why);
     if (err != RB_OK)
         call_answer(call, err);
     else if (!queue_has_room(kind))

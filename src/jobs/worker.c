@@ -35,6 +35,27 @@ char **worker_arguments(const struct job *job, struct rb_arena *arena, char **co
     return argv;
 }
 
+/* ---- credentials ---- */
+
+void worker_lend_token(struct job *job)
+{
+    const struct rb_job_record *record = &job->record;
+    struct rb_auth *auth = job->jobs->setup.auth;
+    if (!auth) return;
+    struct rb_identity identity = {.tenant = record->tenant, .client = record->client, .job = record->id};
+    bool is_known = rb_role_find(record->role, &identity.role);
+    if (!is_known || identity.role == RB_ROLE_TICKET) identity.role = RB_ROLE_CLIENT;
+    rb_auth_lend(auth, &identity, job->run->token);
+}
+
+void worker_take_back_token(struct run *run)
+{
+    if (run->token[0]) rb_auth_take_back(run->job->jobs->setup.auth, rb_str_of(run->token));
+    run->token[0] = '\0';
+}
+
+/* ---- environment ---- */
+
 static unsigned count_environment(const struct rb_job_kind *spec)
 {
     unsigned count = 0;
@@ -55,15 +76,19 @@ char **worker_environment(const struct job *job, struct rb_arena *arena)
     const struct rb_job_kind *spec = job->kind->spec;
     const char *path = getenv("PATH");
     rb_str out_dir = rb_arena_fmt(arena, "%.*s/out", RB_STR_FMT(job->run->dir));
+    rb_str token = job->run->token[0] ? rb_str_of(job->run->token) : RB_STR_NONE;
     const struct {
         const char *name;
-        rb_str value;
+        rb_str value; /* NONE: it is not there */
         bool is_firm; /* else the kind may say otherwise */
     } ours[] = {
         {"RINGBACK_OUT", out_dir, true},
         {"RINGBACK_JOB", job->record.id, true},
         {"RINGBACK_KIND", job->record.kind, true},
         {"RINGBACK_TENANT", job->record.tenant, true},
+        {"RINGBACK_INPUT", job->run->input, true},
+        {"RINGBACK_TOKEN", token, true},
+        {"RINGBACK_URL", token.p ? rb_str_of(job->jobs->setup.url) : RB_STR_NONE, true},
         {"PATH", rb_str_of(path ? path : "/usr/local/bin:/usr/bin:/bin"), false},
         {"HOME", job->run->dir, false},
         {"LANG", RB_STR("C.UTF-8"), false},
@@ -71,7 +96,7 @@ char **worker_environment(const struct job *job, struct rb_arena *arena)
     unsigned count = count_environment(spec), n = 0;
     char **environment = rb_arena_array(arena, char *, RB_COUNT(ours) + count + 1);
     for (size_t i = 0; i < RB_COUNT(ours); i++)
-        if (ours[i].is_firm || !is_set_by(spec->environment, count, ours[i].name))
+        if (ours[i].value.p && (ours[i].is_firm || !is_set_by(spec->environment, count, ours[i].name)))
             environment[n++] = fmt_str(arena, ours[i].name, ours[i].value);
     for (unsigned i = 0; i < count; i++)
         if (strncmp(spec->environment[i], "RINGBACK_", 9) != 0) environment[n++] = spec->environment[i];

@@ -7,7 +7,6 @@
 #include "jobs/jobs_private.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 enum { OUTPUT_GRACE_MS = 500, MEASURE_MS = 1000 };
 
@@ -25,6 +24,7 @@ static void on_exit(void *arg, int status, int number)
 {
     struct job *job = RB_RECOVER(struct job, arg, JOB_MAGIC);
     job->run->has_exited = true;
+    worker_take_back_token(job->run);
     job->run->status = status;
     job->run->signal = number;
     job_advance(job);
@@ -43,16 +43,6 @@ static void on_end(void *arg)
 static const struct rb_process_ops process_ops = {.on_output = on_output,
                                                   .on_exit = on_exit,
                                                   .on_end = on_end};
-
-static void on_timeout(struct rb_timer *timer)
-{
-    struct job *job = RB_OUTER(timer, struct job, deadline);
-    uint64_t timeout_ms = job->kind->spec->timeout_ms;
-    job_decide(job, RB_JOB_STATE_FAILED, RB_JOB_TIMEOUT,
-               rb_arena_fmt(&job->run->arena, "The job ran longer than %llu.%03llu s.",
-                            (unsigned long long)timeout_ms / 1000, (unsigned long long)timeout_ms % 1000));
-    job_advance(job);
-}
 
 /* ---- measuring ---- */
 
@@ -120,16 +110,19 @@ rb_err worker_start(struct job *job, const char **out_why)
         *out_why = rb_arena_copy(arena, why).p;
         return err;
     }
+    worker_lend_token(job);
     struct rb_process_spec spec = {.file = job->jobs->self_path,
                                    .arguments = worker_arguments(job, arena, command),
                                    .environment = worker_environment(job, arena),
                                    .directory = job->run->dir.p,
                                    .input = input_of(job)};
     err = rb_process_start(loop, &spec, &process_ops, job, &job->run->process, out_why);
-    if (err != RB_OK) return err;
+    if (err != RB_OK) {
+        worker_take_back_token(job->run);
+        return err;
+    }
     jobs_depart(job->jobs);
-    if (job->kind->spec->timeout_ms)
-        rb_timer_start(loop, &job->deadline, job->kind->spec->timeout_ms, on_timeout);
+    run_limit_time(job, job->kind->spec->timeout_ms);
     rb_timer_start(loop, &job->run->measure, MEASURE_MS, on_measure_due);
     return RB_OK;
 }
@@ -166,14 +159,6 @@ static void sweep_up(struct job *job)
     rb_timer_start(job->jobs->setup.loop, &job->step, OUTPUT_GRACE_MS, on_step_due);
 }
 
-static void note_drops(struct run *run)
-{
-    char line[96];
-    int n = snprintf(line, sizeof line, "ringback: %llu events were not published: more than %d a second.",
-                     (unsigned long long)run->progress.dropped, PROGRESS_EVENTS_MAX);
-    if (run->progress.dropped) output_log(&run->output, rb_str_make(line, (size_t)n));
-}
-
 static void stop_timers(struct job *job)
 {
     rb_timer_stop(&job->deadline);
@@ -187,8 +172,7 @@ bool worker_is_over(struct job *job)
     if (run->has_exited && !run->process) {
         stop_timers(job);
         if (run->is_measuring) return false;
-        progress_end(&run->progress);
-        note_drops(run);
+        run_end_reports(run);
         return true;
     }
     if (run->has_exited && !run->is_swept)

@@ -125,11 +125,14 @@ void rb_address_text(const struct sockaddr_storage *address, char out[RB_ADDRESS
     if (!inet_ntop(address->ss_family, bytes, out, RB_ADDRESS_TEXT_BYTES)) out[0] = '\0';
 }
 
-void rb_address_of_peer(const struct rb_stream *stream, char out[RB_ADDRESS_TEXT_BYTES])
+uint16_t rb_address_of_peer(const struct rb_stream *stream, char out[RB_ADDRESS_TEXT_BYTES])
 {
     struct sockaddr_storage address;
     socklen_t bytes = sizeof address;
     out[0] = '\0';
-    if (getpeername(stream->watch.fd, (struct sockaddr *)&address, &bytes) == 0)
-        rb_address_text(&address, out);
+    if (getpeername(stream->watch.fd, (struct sockaddr *)&address, &bytes)) return 0;
+    rb_address_text(&address, out);
+    if (!out[0]) return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
 }

@@ -22,6 +22,7 @@ struct out_entry {
     struct rb_blob *frame; /* NULL: a file */
     int fd;
     uint64_t at, left;
+    struct rb_mark *marks; /* behind it */
 };
 
 struct rb_outq {
@@ -58,7 +59,8 @@ struct rb_net {
 struct rb_outq *outq_of(struct rb_stream *stream); /* makes one when there is none */
 void outq_push(struct rb_outq *out, struct out_entry entry);
 struct out_entry *outq_head(struct rb_outq *out);
-void outq_pop(struct rb_outq *out); /* gives up what the entry holds */
+/* Gives up what the entry holds; is_sent: since it went out. */
+void outq_pop(struct rb_outq *out, bool is_sent);
 void outq_drop(struct rb_stream *stream);
 
 /* Hands output to the kernel: the only place that does. Adds what was taken to *out_sent; false when the

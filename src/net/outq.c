@@ -44,9 +44,10 @@ struct out_entry *outq_head(struct rb_outq *out)
     return out && out->count ? entry_at(out, 0) : NULL;
 }
 
-void outq_pop(struct rb_outq *out)
+void outq_pop(struct rb_outq *out, bool is_sent)
 {
     struct out_entry *entry = entry_at(out, 0);
+    struct rb_mark *marks = entry->marks;
     if (entry->frame) {
         out->bytes -= entry->left;
         rb_blob_unref(entry->frame);
@@ -55,13 +56,14 @@ void outq_pop(struct rb_outq *out)
     }
     out->first = (out->first + 1) & (out->cap - 1);
     out->count--;
+    rb_marks_reach(marks, is_sent);
 }
 
 void outq_drop(struct rb_stream *stream)
 {
     struct rb_outq *out = stream->out;
     if (!out) return;
-    while (out->count) outq_pop(out);
+    while (out->count) outq_pop(out, false);
     rb_timer_stop(&out->stall);
     stream->out = NULL;
     out->first = 0;
@@ -71,4 +73,15 @@ void outq_drop(struct rb_stream *stream)
     }
     rb_free(out->entries);
     rb_free(out);
+}
+
+void rb_stream_mark(struct rb_stream *stream, struct rb_mark *mark)
+{
+    struct rb_outq *out = stream->out;
+    if (stream->state != RB_STREAM_OPEN)
+        mark->reached(mark, false);
+    else if (!outq_head(out))
+        mark->reached(mark, true);
+    else
+        rb_marks_add(&entry_at(out, out->count - 1)->marks, mark);
 }

@@ -116,7 +116,7 @@ static void settle(struct rb_stream *stream, struct rb_gather *gather, size_t se
         sent -= done;
         if (i < gather->borrowed) {
             if (done == part) {
-                outq_pop(stream->out);
+                outq_pop(stream->out, true);
             } else if (done) {
                 struct out_entry *head = outq_head(stream->out);
                 head->at += done;
@@ -225,7 +225,7 @@ static bool write_round(struct rb_stream *stream, bool *has_progressed)
         took_all = transmit_file(stream->watch.fd, head, &sent, &is_broken);
         head->at += sent;
         head->left -= sent;
-        if (head->left == 0) outq_pop(stream->out);
+        if (head->left == 0) outq_pop(stream->out, true);
     } else {
         gather_output(stream, &net->gather);
         if (net->gather.count == 0) return false;

@@ -14,6 +14,7 @@
 #define RB_NET_STREAM_H
 
 #include "base/blob.h"
+#include "base/mark.h"
 #include "loop/loop.h"
 
 struct rb_stream;
@@ -82,6 +83,9 @@ void rb_stream_set_read(struct rb_stream *stream, bool want_read);
 void rb_stream_send(struct rb_stream *stream, struct rb_blob *take_frame);
 /* Bytes of a file, by sendfile; the descriptor is closed by the stream. */
 void rb_stream_send_file(struct rb_stream *stream, int take_fd, uint64_t at, uint64_t n);
+/* Behind what was sent so far: is_written says that the kernel has all of it. At once when nothing waits,
+ * and, not written, on a stream that is not open any more. */
+void rb_stream_mark(struct rb_stream *stream, struct rb_mark *mark);
 void rb_stream_pull(
     struct rb_stream *stream); /* the owner has something: on_pull will be called before the loop sleeps */
 size_t rb_stream_queued(const struct rb_stream *stream);

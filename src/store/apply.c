@@ -2,8 +2,10 @@
 
 #include "base/check.h"
 #include "store/job_columns.h"
+#include "store/things.h"
 #include "store/tickets.h"
 #include "store/topics.h"
+#include "store/users.h"
 
 /* ---- jobs ---- */
 
@@ -52,17 +54,20 @@ static rb_err insert_job(struct rb_db *db, struct rb_arena *arena, const struct 
     return RB_OK;
 }
 
-static rb_err found_any(struct rb_db *db, rb_err err)
-{
-    return err == RB_OK && sqlite3_changes(db->handle) == 0 ? RB_NOT_FOUND : err;
-}
-
 static rb_err update_job(struct rb_db *db, const struct rb_job_record *record)
 {
     struct rb_query query = rb_query_begin(db, RB_SQL_JOB_UPDATE);
     RB_JOB_COLUMNS(SKIP, BIND, BIND)
     rb_query_number(&query, record->number);
-    return found_any(db, rb_query_run(&query));
+    return rb_query_run_or(&query, RB_NOT_FOUND);
+}
+
+static rb_err set_params(struct rb_db *db, const struct rb_job_record *record)
+{
+    struct rb_query query = rb_query_begin(db, RB_SQL_JOB_PARAMS);
+    rb_query_text(&query, record->params);
+    rb_query_number(&query, record->number);
+    return rb_query_run_or(&query, RB_NOT_FOUND);
 }
 
 static rb_err delete_job(struct rb_db *db, uint64_t number, rb_str topic, bool *has_unswept)
@@ -85,15 +90,17 @@ static rb_err insert_token(struct rb_db *db, const struct rb_token_record *token
     rb_query_text(&query, token->label);
     rb_query_number(&query, token->created_ms);
     rb_query_number(&query, token->expires_ms);
-    return rb_query_run(&query);
+    return rb_query_run_or(&query, RB_CONFLICT);
 }
 
 static rb_err delete_token(struct rb_db *db, rb_str tenant, rb_str label)
 {
+    rb_err err = rb_points_forget(db, tenant, label);
+    if (err != RB_OK) return err;
     struct rb_query query = rb_query_begin(db, RB_SQL_TOKEN_DELETE);
     rb_query_text(&query, tenant);
     rb_query_text(&query, label);
-    return found_any(db, rb_query_run(&query));
+    return rb_query_run_or(&query, RB_NOT_FOUND);
 }
 
 /* ---- all of them ---- */
@@ -103,6 +110,7 @@ static rb_err apply_op(struct rb_db *db, struct rb_tx *tx, struct rb_tx_op *op, 
     switch (op->kind) {
     case RB_OP_JOB_INSERT: return insert_job(db, &tx->arena, &op->job.record, op->job.inserted);
     case RB_OP_JOB_UPDATE: return update_job(db, &op->job.record);
+    case RB_OP_JOB_PARAMS: return set_params(db, &op->job.record);
     case RB_OP_JOB_DELETE: return delete_job(db, op->job_delete.number, op->job_delete.topic, has_unswept);
     case RB_OP_EVENT_APPEND: return rb_topic_append(db, &op->event.record, op->event.id);
     case RB_OP_EVENTS_TRIM: return rb_topic_trim(db, op->trim.topic, op->trim.up_to_id, has_unswept);
@@ -115,6 +123,14 @@ static rb_err apply_op(struct rb_db *db, struct rb_tx *tx, struct rb_tx_op *op, 
     case RB_OP_POLICY_SAVE: return rb_policy_save(db, &op->policy);
     case RB_OP_ACCOUNT_INSERT: return rb_account_insert(db, &op->account);
     case RB_OP_ACCOUNT_DELETE: return rb_account_delete(db, op->account.tenant, op->account.public_id);
+    case RB_OP_USER_INSERT: return rb_user_insert(db, &op->user);
+    case RB_OP_USER_PASSWORD: return rb_user_password(db, &op->user);
+    case RB_OP_USER_DELETE: return rb_user_delete(db, op->user.tenant, op->user.login);
+    case RB_OP_POINT_INSERT: return rb_point_insert(db, &op->point);
+    case RB_OP_POINT_DELETE: return rb_point_delete(db, op->point.tenant, op->point.code);
+    case RB_OP_THING_INSERT: return rb_thing_insert(db, &op->thing);
+    case RB_OP_THING_UPDATE: return rb_thing_update(db, &op->thing);
+    case RB_OP_THING_DELETE: return rb_thing_delete(db, &op->thing);
     }
     RB_UNREACHABLE();
 }

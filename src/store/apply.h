@@ -6,8 +6,8 @@
 #include "store/db.h"
 #include "store/tx.h"
 
-/* RB_IDEMPOTENCY_MISMATCH, RB_NOT_FOUND (update of a job, deletion of a token that is not there),
- * RB_DISK_FULL, RB_STORE_FAILED. Sets *has_unswept when a trimming left rows to be swept. */
+/* What store.h says of each operation, RB_DISK_FULL, RB_STORE_FAILED. Sets *has_unswept when a trimming left
+ * rows to be swept. */
 rb_err rb_apply(struct rb_db *db, struct rb_tx *tx, bool *has_unswept);
 
 #endif

@@ -188,3 +188,9 @@ rb_err rb_query_run(struct rb_query *query)
     rb_query_next(query);
     return rb_query_end(query);
 }
+
+rb_err rb_query_run_or(struct rb_query *query, rb_err otherwise)
+{
+    rb_err err = rb_query_run(query);
+    return err == RB_OK && sqlite3_changes(query->db->handle) == 0 ? otherwise : err;
+}

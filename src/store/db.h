@@ -59,5 +59,7 @@ uint64_t rb_query_get_number(struct rb_query *query, int column);
 rb_str rb_query_get_str(struct rb_query *query, int column); /* NULL as NONE */
 rb_err rb_query_end(struct rb_query *query);
 rb_err rb_query_run(struct rb_query *query); /* without rows: next and end */
+/* The same, for what changes rows; `otherwise` when it changed none. */
+rb_err rb_query_run_or(struct rb_query *query, rb_err otherwise);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * FIXED, FIRST, NEXT(type, field, what lists select): FIXED is written once, at the insert; FIRST and NEXT by
  * every update, FIRST being the one without a comma before it. Types: TEXT (NONE is kept as ''), MAYBE (text,
- * NONE is kept as NULL), BYTES (likewise, not text), NUMBER. Lists leave out what may be large (NULL). The
- * table itself is declared in migrate.c. */
+ * NONE is kept as NULL), BYTES (likewise, not text), NUMBER. Lists leave out what may be large, and what
+ * stands behind that in the row (NULL). The table itself is declared in migrate.c. */
 #ifndef RB_STORE_JOB_COLUMNS_H
 #define RB_STORE_JOB_COLUMNS_H
 
@@ -19,6 +19,7 @@
     FIXED(MAYBE, idempotency_fingerprint, "idempotency_fingerprint")                                         \
     FIXED(MAYBE, announce, "announce")                                                                       \
     FIXED(TEXT, params, "NULL")                                                                              \
+    FIXED(TEXT, role, "NULL")                                                                                \
     FIRST(NUMBER, state, "state")                                                                            \
     NEXT(NUMBER, attempt, "attempt")                                                                         \
     NEXT(NUMBER, cancel_requested, "cancel_requested")                                                       \

@@ -73,6 +73,24 @@ static const char *const steps[] = {
 
     "CREATE TABLE accounts (public_id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, secret TEXT NOT NULL,"
     " is_guarded INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+
+    /* 3: users, API clients, things of doors, in whose role a job was started. A space remembers the highest
+       number that one of its things ever had. */
+    "ALTER TABLE jobs ADD COLUMN role TEXT NOT NULL DEFAULT 'client';"
+
+    "CREATE TABLE users (tenant TEXT NOT NULL, login TEXT NOT NULL, id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, verifier TEXT NOT NULL, roles TEXT NOT NULL, capabilities TEXT,"
+    " is_disabled INTEGER NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (tenant, login))"
+    " STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE points (hash BLOB NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, code TEXT NOT NULL,"
+    " id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, roles TEXT NOT NULL, capabilities TEXT, addresses TEXT,"
+    " user_id TEXT, created_ms INTEGER NOT NULL, UNIQUE (tenant, code)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE spaces (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
+    " last_number INTEGER NOT NULL, UNIQUE (tenant, name)) STRICT;"
+    "CREATE TABLE things (space INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL,"
+    " PRIMARY KEY (space, number)) STRICT, WITHOUT ROWID;",
 };
 
 const struct rb_schema rb_schema = {steps, RB_COUNT(steps)};

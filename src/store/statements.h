@@ -34,6 +34,7 @@
                   ") VALUES (NULL" RB_JOB_COLUMNS(RB_JOB_PLACE, RB_JOB_PLACE, RB_JOB_PLACE) ")")             \
     X(JOB_UPDATE, "UPDATE jobs SET " RB_JOB_COLUMNS(RB_JOB_SKIPPED, RB_JOB_SET_FIRST,                        \
                                                     RB_JOB_SET_NEXT) " WHERE number = ?")                    \
+    X(JOB_PARAMS, "UPDATE jobs SET params = ?1 WHERE number = ?2")                                           \
     X(JOB_DELETE, "DELETE FROM jobs WHERE number = ?1")                                                      \
     X(JOB_BY_KEY, "SELECT number, id, idempotency_fingerprint FROM jobs"                                     \
                   " WHERE tenant = ?1 AND client = ?2 AND kind = ?3 AND idempotency_key = ?4")               \
@@ -80,7 +81,7 @@
                         " WHERE t.name = ?1 ORDER BY c.name")                                                \
                                                                                                              \
     X(TOKEN_INSERT, "INSERT INTO tokens (hash, tenant, client, role, label, created_ms, expires_ms)"         \
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")                           \
     X(TOKEN_DELETE, "DELETE FROM tokens WHERE tenant = ?1 AND label = ?2")                                   \
     X(TOKEN_BY_HASH, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"          \
                      " WHERE hash = ?1")                                                                     \
@@ -118,7 +119,48 @@
     X(ACCOUNT_BY_ID, "SELECT public_id, tenant, secret, is_guarded, created_ms FROM accounts"                \
                      " WHERE public_id = ?1")                                                                \
     X(ACCOUNTS_OF_TENANT, "SELECT public_id, tenant, NULL, is_guarded, created_ms FROM accounts"             \
-                          " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, public_id")
+                          " WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, public_id")                     \
+                                                                                                             \
+    X(USER_INSERT, "INSERT INTO users (tenant, login, id, name, verifier, roles, capabilities, is_disabled," \
+                   " created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING")        \
+    X(USER_PASSWORD, "UPDATE users SET verifier = ?3 WHERE tenant = ?1 AND login = ?2")                      \
+    X(USER_DELETE, "DELETE FROM users WHERE tenant = ?1 AND login = ?2")                                     \
+    X(USER_BY_LOGIN,                                                                                         \
+      "SELECT tenant, login, id, name, verifier, roles, capabilities, is_disabled, created_ms"               \
+      " FROM users WHERE tenant = ?1 AND login = ?2")                                                        \
+    X(USER_BY_ID, "SELECT tenant, login, id, name, verifier, roles, capabilities, is_disabled, created_ms"   \
+                  " FROM users WHERE tenant = ?1 AND id = ?2")                                               \
+    X(USERS_OF_TENANT, "SELECT tenant, login, id, name, NULL, roles, capabilities, is_disabled, created_ms"  \
+                       " FROM users WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, login")                 \
+                                                                                                             \
+    X(POINT_INSERT,                                                                                          \
+      "INSERT INTO points (hash, tenant, code, id, type, roles, capabilities, addresses, user_id,"           \
+      " created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING")                \
+    X(POINT_DELETE, "DELETE FROM points WHERE tenant = ?1 AND code = ?2")                                    \
+    X(POINT_TOKEN_DELETE,                                                                                    \
+      "DELETE FROM tokens WHERE hash = (SELECT hash FROM points WHERE tenant = ?1 AND code = ?2)")           \
+    X(POINTS_FORGET,                                                                                         \
+      "DELETE FROM points WHERE hash IN (SELECT hash FROM tokens WHERE tenant = ?1 AND label = ?2)")         \
+    X(POINT_BY_HASH,                                                                                         \
+      "SELECT hash, tenant, code, id, type, roles, capabilities, addresses, user_id, created_ms"             \
+      " FROM points WHERE hash = ?1")                                                                        \
+    X(POINTS_OF_TENANT,                                                                                      \
+      "SELECT hash, tenant, code, id, type, roles, capabilities, addresses, user_id, created_ms"             \
+      " FROM points WHERE ?1 IS NULL OR tenant = ?1 ORDER BY tenant, code")                                  \
+                                                                                                             \
+    X(SPACE_COUNT,                                                                                           \
+      "INSERT INTO spaces (tenant, name, last_number) VALUES (?1, ?2, 1)"                                    \
+      " ON CONFLICT (tenant, name) DO UPDATE SET last_number = last_number + 1 RETURNING id, last_number")   \
+    X(THING_INSERT, "INSERT INTO things (space, number, body) VALUES (?1, ?2, ?3)")                          \
+    X(THING_UPDATE, "UPDATE things SET body = ?4 WHERE number = ?3"                                          \
+                    " AND space = (SELECT id FROM spaces WHERE tenant = ?1 AND name = ?2)")                  \
+    X(THING_DELETE, "DELETE FROM things WHERE number = ?3"                                                   \
+                    " AND space = (SELECT id FROM spaces WHERE tenant = ?1 AND name = ?2)")                  \
+    X(THING, "SELECT body FROM things WHERE number = ?3"                                                     \
+             " AND space = (SELECT id FROM spaces WHERE tenant = ?1 AND name = ?2)")                         \
+    X(THINGS_AFTER,                                                                                          \
+      "SELECT number, body FROM things WHERE number > ?3"                                                    \
+      " AND space = (SELECT id FROM spaces WHERE tenant = ?1 AND name = ?2) ORDER BY number LIMIT ?4")
 
 enum rb_sql {
 #define RB_STATEMENT_ID(NAME, sql) RB_SQL_##NAME,

@@ -1,4 +1,5 @@
-/* Durable state: jobs, durable events, named cursors, tokens. SQLite underneath, which nobody else sees.
+/* Durable state: jobs, durable events, named cursors, tokens, users, things of doors. SQLite underneath,
+ * which nobody else sees.
  *
  * One thread owns the writing connection. It takes transactions from a queue, applies as many as are waiting
  * in one SQLite transaction (each in a savepoint of its own), commits once with an fsync, and then answers
@@ -52,10 +53,15 @@ static inline bool rb_job_state_is_final(enum rb_job_state state)
 
 /* One row of jobs. Slices are borrowed from whoever made the record (an arena on reads). Times are wall-clock
  * ms, 0 = not yet. */
+/* not_before_ms of a job that is held: it may not run before somebody lets it. */
+#define RB_JOB_HELD ((uint64_t)1 << 62)
+
 struct rb_job_record {
     uint64_t number; /* row id, from 1 up, never used again */
     rb_str id;       /* public, unguessable */
     rb_str tenant, client, kind;
+    rb_str role;     /* of who started it: what its worker may do at most ("client", "backend"). NONE: kept as
+                        "client" */
     rb_str params;   /* a JSON object */
     rb_str announce; /* what doors want done with the outcome: a JSON value that the store does not read; may
                         be NONE */
@@ -64,7 +70,7 @@ struct rb_job_record {
     enum rb_job_state state;
     uint32_t attempt; /* 0 until it ran once */
     bool cancel_requested;
-    uint64_t created_ms, started_ms, ended_ms, not_before_ms /* for retries */,
+    uint64_t created_ms, started_ms, ended_ms, not_before_ms /* for retries; or RB_JOB_HELD */,
         expires_ms /* of the result */;
     rb_str reason;                   /* name of the rb_err with which it ended; NONE else */
     rb_str message;                  /* for people, one line */
@@ -124,6 +130,39 @@ struct rb_account_record {
     uint64_t created_ms;
 };
 
+/* A person with a password. Lists are "a,b,c". */
+struct rb_user_record {
+    rb_str tenant, login;
+    rb_str id;           /* "u" and random characters; stays when the login is changed */
+    rb_str name;         /* for people; may be empty */
+    rb_str verifier;     /* of the password (auth/login.h); NONE in lists */
+    rb_str roles;        /* may be empty */
+    rb_str capabilities; /* that may be switched on; NONE: any */
+    bool is_disabled;
+    uint64_t created_ms;
+};
+
+/* What is known of a token beyond its row in tokens: an API client, an outside system ("integration point").
+ * It goes with its token. */
+struct rb_point_record {
+    unsigned char hash[32]; /* SHA-256 of the token */
+    rb_str tenant;
+    rb_str code; /* its name in the tenant: the token's client and label */
+    rb_str id;   /* "p" and random characters */
+    rb_str type;
+    rb_str roles;        /* may be empty */
+    rb_str capabilities; /* that may be switched on; NONE: any */
+    rb_str addresses;    /* from where it may connect, "10.0.0.0/8,::1"; NONE: anywhere */
+    rb_str user_id;      /* in whose name; NONE: nobody's */
+    uint64_t created_ms;
+};
+
+/* What a door has to keep and the store does not read: JSON under (tenant, space, number). */
+struct rb_thing_record {
+    uint64_t number; /* from 1 up within tenant and space; never used again */
+    rb_str body;
+};
+
 /* ---- writing ---- A transaction is made, filled, and committed once; all or nothing of it is applied.
  * Everything handed in is copied into the transaction's arena. */
 
@@ -153,6 +192,8 @@ struct rb_tx_inserted *rb_tx_job_insert(struct rb_tx *tx, const struct rb_job_re
 /* Writes the mutable columns (all but number, id, tenant, client, kind, params, announce, idempotency,
  * created) of the job `number`. RB_NOT_FOUND when there is no such job. */
 void rb_tx_job_update(struct rb_tx *tx, const struct rb_job_record *job);
+/* Of a job that was started without them (jobs.h, RB_JOBS_RELEASE). RB_NOT_FOUND. */
+void rb_tx_job_params(struct rb_tx *tx, uint64_t number, rb_str params);
 /* After the result's files are gone or never were: forgets the job and, unless topic is NONE, that topic with
  * its events and cursors. Fine when they are gone already. */
 void rb_tx_job_delete(struct rb_tx *tx, uint64_t number, rb_str topic);
@@ -164,8 +205,8 @@ uint64_t *rb_tx_event_append(struct rb_tx *tx, const struct rb_event_record *eve
 void rb_tx_events_trim(struct rb_tx *tx, rb_str topic, uint64_t up_to_id);
 /* Remembers how far a named cursor (a client) has got in a topic; id 0 forgets it. Never moves backwards. */
 void rb_tx_cursor_set(struct rb_tx *tx, rb_str topic, rb_str name, uint64_t id);
-void rb_tx_token_insert(struct rb_tx *tx, const struct rb_token_record *token);
-/* All with this label; RB_NOT_FOUND when there is none. */
+void rb_tx_token_insert(struct rb_tx *tx, const struct rb_token_record *token); /* RB_CONFLICT: the hash */
+/* All with this label, and their points; RB_NOT_FOUND when there is none. */
 void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label);
 
 /* RB_TOO_MANY_REQUESTS when `alive_max` tickets of the topic have not expired; 0: any number may. */
@@ -177,6 +218,20 @@ void rb_tx_tickets_sweep(struct rb_tx *tx, uint64_t now_ms, uint64_t called_ms);
 void rb_tx_policy_save(struct rb_tx *tx, const struct rb_policy_record *policy);
 void rb_tx_account_insert(struct rb_tx *tx, const struct rb_account_record *account); /* RB_CONFLICT */
 void rb_tx_account_delete(struct rb_tx *tx, rb_str tenant, rb_str public_id);         /* RB_NOT_FOUND */
+
+void rb_tx_user_insert(struct rb_tx *tx,
+                       const struct rb_user_record *user); /* RB_CONFLICT: tenant and login */
+void rb_tx_user_password(struct rb_tx *tx, rb_str tenant, rb_str login, rb_str verifier); /* RB_NOT_FOUND */
+void rb_tx_user_delete(struct rb_tx *tx, rb_str tenant, rb_str login);                    /* RB_NOT_FOUND */
+/* With the token of the same hash (rb_tx_token_insert in the same transaction). RB_CONFLICT: tenant and code
+ */
+void rb_tx_point_insert(struct rb_tx *tx, const struct rb_point_record *point);
+void rb_tx_point_delete(struct rb_tx *tx, rb_str tenant, rb_str code); /* and its token; RB_NOT_FOUND */
+/* The number pointed to is that of the new thing once done has been called. */
+uint64_t *rb_tx_thing_insert(struct rb_tx *tx, rb_str tenant, rb_str space, rb_str body);
+void rb_tx_thing_update(struct rb_tx *tx, rb_str tenant, rb_str space, uint64_t number,
+                        rb_str body);                                                    /* RB_NOT_FOUND */
+void rb_tx_thing_delete(struct rb_tx *tx, rb_str tenant, rb_str space, uint64_t number); /* RB_NOT_FOUND */
 
 /* Queues it; order of commits and of answers is order of calls. Any thread. RB_DISK_FULL, RB_STORE_FAILED,
  * and what the operations say: the tx is answered with the error and nothing of it is kept; others are not
@@ -199,7 +254,8 @@ typedef rb_err rb_read_fn(struct rb_reader *reader, void *arg);
 /* Runs read on the pool, then done on `loop` (the caller's) with its result. */
 void rb_store_read(struct rb_store *store, struct rb_loop *loop, rb_read_fn *read,
                    void (*done)(void *arg, rb_err err), void *arg);
-/* The same at once on this thread: for the command line and for starting up. */
+/* The same at once on this thread: for the command line, for starting up, and inside other work of the pool.
+ */
 rb_err rb_store_read_wait(struct rb_store *store, rb_read_fn *read, void *arg);
 
 /* All of these: RB_STORE_FAILED, RB_DISK_FULL. Those for one row: RB_NOT_FOUND. Slices go to the arena;
@@ -215,14 +271,14 @@ struct rb_job_query {
     uint64_t before;     /* numbers below this; 0 = from the newest */
     uint32_t limit;      /* at most 200 */
 };
-/* Newest first, without log_tail and params. */
+/* Newest first, without log_tail, params and role. */
 rb_err rb_read_jobs(struct rb_reader *reader, struct rb_arena *arena, const struct rb_job_query *query,
                     struct rb_job_record **out_jobs, uint32_t *out_count);
 /* All jobs that are not final, oldest first. */
 rb_err rb_read_open_jobs(struct rb_reader *reader, struct rb_arena *arena, struct rb_job_record **out_jobs,
                          uint32_t *out_count);
 /* Final jobs whose expires_ms is over (0 is never), the one that expired first coming first, at most limit;
- * without log_tail and params. */
+ * without log_tail, params and role. */
 rb_err rb_read_expired_jobs(struct rb_reader *reader, struct rb_arena *arena, uint64_t now_ms, uint32_t limit,
                             struct rb_job_record **out_jobs, uint32_t *out_count);
 
@@ -269,5 +325,22 @@ rb_err rb_read_account(struct rb_reader *reader, struct rb_arena *arena, rb_str 
 /* As rb_read_tokens, without the secrets. */
 rb_err rb_read_accounts(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant,
                         struct rb_account_record **out, uint32_t *out_count);
+
+rb_err rb_read_user(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant, rb_str login,
+                    struct rb_user_record *out);
+rb_err rb_read_user_by_id(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant, rb_str id,
+                          struct rb_user_record *out);
+/* As rb_read_tokens, without the verifiers. */
+rb_err rb_read_users(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant,
+                     struct rb_user_record **out, uint32_t *out_count);
+rb_err rb_read_point(struct rb_reader *reader, struct rb_arena *arena, const unsigned char hash[32],
+                     struct rb_point_record *out);
+rb_err rb_read_points(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant,
+                      struct rb_point_record **out, uint32_t *out_count);
+rb_err rb_read_thing(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant, rb_str space,
+                     uint64_t number, struct rb_thing_record *out);
+/* With numbers above `after`, in their order, at most limit. */
+rb_err rb_read_things(struct rb_reader *reader, struct rb_arena *arena, rb_str tenant, rb_str space,
+                      uint64_t after, uint32_t limit, struct rb_thing_record **out, uint32_t *out_count);
 
 #endif

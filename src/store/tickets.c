@@ -1,11 +1,5 @@
 #include "store/tickets.h"
 
-/* What the statement would have changed, and did not, gives this error. */
-static rb_err or_else(struct rb_db *db, rb_err err, rb_err otherwise)
-{
-    return err == RB_OK && sqlite3_changes(db->handle) == 0 ? otherwise : err;
-}
-
 /* ---- tickets ---- */
 
 rb_err rb_ticket_insert(struct rb_db *db, const struct rb_ticket_record *ticket, uint32_t alive_max)
@@ -18,14 +12,14 @@ rb_err rb_ticket_insert(struct rb_db *db, const struct rb_ticket_record *ticket,
     rb_query_number(&query, ticket->expires_ms);
     rb_query_integer(&query, ticket->uses_left);
     rb_query_number(&query, alive_max ? alive_max : UINT32_MAX);
-    return or_else(db, rb_query_run(&query), RB_TOO_MANY_REQUESTS);
+    return rb_query_run_or(&query, RB_TOO_MANY_REQUESTS);
 }
 
 rb_err rb_ticket_use(struct rb_db *db, const unsigned char hash[32])
 {
     struct rb_query query = rb_query_begin(db, RB_SQL_TICKET_USE);
     rb_query_bytes(&query, rb_str_make(hash, 32));
-    return or_else(db, rb_query_run(&query), RB_TICKET_EXPIRED);
+    return rb_query_run_or(&query, RB_TICKET_EXPIRED);
 }
 
 rb_err rb_tickets_sweep(struct rb_db *db, uint64_t now_ms, uint64_t called_ms)
@@ -71,7 +65,7 @@ rb_err rb_account_insert(struct rb_db *db, const struct rb_account_record *accou
     rb_query_text(&query, account->secret);
     rb_query_number(&query, account->is_guarded);
     rb_query_number(&query, account->created_ms);
-    return or_else(db, rb_query_run(&query), RB_CONFLICT);
+    return rb_query_run_or(&query, RB_CONFLICT);
 }
 
 rb_err rb_account_delete(struct rb_db *db, rb_str tenant, rb_str public_id)
@@ -79,5 +73,5 @@ rb_err rb_account_delete(struct rb_db *db, rb_str tenant, rb_str public_id)
     struct rb_query query = rb_query_begin(db, RB_SQL_ACCOUNT_DELETE);
     rb_query_text(&query, tenant);
     rb_query_text(&query, public_id);
-    return or_else(db, rb_query_run(&query), RB_NOT_FOUND);
+    return rb_query_run_or(&query, RB_NOT_FOUND);
 }

@@ -48,6 +48,7 @@ struct rb_tx_inserted *rb_tx_job_insert(struct rb_tx *tx, const struct rb_job_re
     struct rb_tx_op *op = add_op(tx, RB_OP_JOB_INSERT);
     struct rb_job_record *record = &op->job.record;
     *record = *job;
+    if (!job->role.p) record->role = RB_STR("client");
     RB_JOB_COLUMNS(KEEP, KEEP, KEEP)
     op->job.inserted = rb_arena_new(&tx->arena, struct rb_tx_inserted);
     return op->job.inserted;
@@ -58,6 +59,13 @@ void rb_tx_job_update(struct rb_tx *tx, const struct rb_job_record *job)
     struct rb_job_record *record = &add_op(tx, RB_OP_JOB_UPDATE)->job.record;
     *record = *job;
     RB_JOB_COLUMNS(DROP, KEEP, KEEP)
+}
+
+void rb_tx_job_params(struct rb_tx *tx, uint64_t number, rb_str params)
+{
+    struct rb_job_record *record = &add_op(tx, RB_OP_JOB_PARAMS)->job.record;
+    record->number = number;
+    record->params = keep(tx, params);
 }
 
 void rb_tx_job_delete(struct rb_tx *tx, uint64_t number, rb_str topic)
@@ -156,4 +164,85 @@ void rb_tx_account_delete(struct rb_tx *tx, rb_str tenant, rb_str public_id)
     struct rb_tx_op *op = add_op(tx, RB_OP_ACCOUNT_DELETE);
     op->account.tenant = keep(tx, tenant);
     op->account.public_id = keep(tx, public_id);
+}
+
+/* ---- users and points ---- */
+
+void rb_tx_user_insert(struct rb_tx *tx, const struct rb_user_record *user)
+{
+    struct rb_user_record *record = &add_op(tx, RB_OP_USER_INSERT)->user;
+    *record = *user;
+    record->tenant = keep(tx, user->tenant);
+    record->login = keep(tx, user->login);
+    record->id = keep(tx, user->id);
+    record->name = keep(tx, user->name);
+    record->verifier = keep(tx, user->verifier);
+    record->roles = keep(tx, user->roles);
+    record->capabilities = keep(tx, user->capabilities);
+}
+
+void rb_tx_user_password(struct rb_tx *tx, rb_str tenant, rb_str login, rb_str verifier)
+{
+    struct rb_user_record *record = &add_op(tx, RB_OP_USER_PASSWORD)->user;
+    record->tenant = keep(tx, tenant);
+    record->login = keep(tx, login);
+    record->verifier = keep(tx, verifier);
+}
+
+void rb_tx_user_delete(struct rb_tx *tx, rb_str tenant, rb_str login)
+{
+    struct rb_user_record *record = &add_op(tx, RB_OP_USER_DELETE)->user;
+    record->tenant = keep(tx, tenant);
+    record->login = keep(tx, login);
+}
+
+void rb_tx_point_insert(struct rb_tx *tx, const struct rb_point_record *point)
+{
+    struct rb_point_record *record = &add_op(tx, RB_OP_POINT_INSERT)->point;
+    *record = *point;
+    record->tenant = keep(tx, point->tenant);
+    record->code = keep(tx, point->code);
+    record->id = keep(tx, point->id);
+    record->type = keep(tx, point->type);
+    record->roles = keep(tx, point->roles);
+    record->capabilities = keep(tx, point->capabilities);
+    record->addresses = keep(tx, point->addresses);
+    record->user_id = keep(tx, point->user_id);
+}
+
+void rb_tx_point_delete(struct rb_tx *tx, rb_str tenant, rb_str code)
+{
+    struct rb_point_record *record = &add_op(tx, RB_OP_POINT_DELETE)->point;
+    record->tenant = keep(tx, tenant);
+    record->code = keep(tx, code);
+}
+
+/* ---- things ---- */
+
+static struct rb_thing_op *add_thing_op(struct rb_tx *tx, enum rb_op_kind kind, rb_str tenant, rb_str space,
+                                        uint64_t number)
+{
+    struct rb_thing_op *thing = &add_op(tx, kind)->thing;
+    thing->tenant = keep(tx, tenant);
+    thing->space = keep(tx, space);
+    thing->number = rb_arena_new(&tx->arena, uint64_t);
+    *thing->number = number;
+    return thing;
+}
+
+uint64_t *rb_tx_thing_insert(struct rb_tx *tx, rb_str tenant, rb_str space, rb_str body)
+{
+    struct rb_thing_op *thing = add_thing_op(tx, RB_OP_THING_INSERT, tenant, space, 0);
+    thing->body = keep(tx, body);
+    return thing->number;
+}
+
+void rb_tx_thing_update(struct rb_tx *tx, rb_str tenant, rb_str space, uint64_t number, rb_str body)
+{
+    add_thing_op(tx, RB_OP_THING_UPDATE, tenant, space, number)->body = keep(tx, body);
+}
+
+void rb_tx_thing_delete(struct rb_tx *tx, rb_str tenant, rb_str space, uint64_t number)
+{
+    add_thing_op(tx, RB_OP_THING_DELETE, tenant, space, number);
 }

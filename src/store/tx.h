@@ -8,6 +8,7 @@
 enum rb_op_kind {
     RB_OP_JOB_INSERT,
     RB_OP_JOB_UPDATE,
+    RB_OP_JOB_PARAMS,
     RB_OP_JOB_DELETE,
     RB_OP_EVENT_APPEND,
     RB_OP_EVENTS_TRIM,
@@ -19,7 +20,20 @@ enum rb_op_kind {
     RB_OP_TICKETS_SWEEP,
     RB_OP_POLICY_SAVE,
     RB_OP_ACCOUNT_INSERT,
-    RB_OP_ACCOUNT_DELETE
+    RB_OP_ACCOUNT_DELETE,
+    RB_OP_USER_INSERT,
+    RB_OP_USER_PASSWORD,
+    RB_OP_USER_DELETE,
+    RB_OP_POINT_INSERT,
+    RB_OP_POINT_DELETE,
+    RB_OP_THING_INSERT,
+    RB_OP_THING_UPDATE,
+    RB_OP_THING_DELETE
+};
+
+struct rb_thing_op {
+    rb_str tenant, space, body;
+    uint64_t *number; /* in the arena */
 };
 
 struct rb_tx_op {
@@ -29,7 +43,7 @@ struct rb_tx_op {
         struct {
             struct rb_job_record record;
             struct rb_tx_inserted *inserted;
-        } job; /* insert, update */
+        } job; /* insert, update; params: its number and those */
         struct {
             uint64_t number;
             rb_str topic;
@@ -59,6 +73,9 @@ struct rb_tx_op {
         } sweep;
         struct rb_policy_record policy;
         struct rb_account_record account; /* insert; delete: its names */
+        struct rb_user_record user;   /* insert; password: its names and the verifier; delete: its names */
+        struct rb_point_record point; /* insert; delete: its names */
+        struct rb_thing_op thing;
     };
 };
 

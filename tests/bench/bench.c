@@ -31,6 +31,8 @@ static const struct part {
     {"connect", part_connect, true, "processor time of a connection that subscribes"},
     {"never", part_never, true, "what subscribers that never read cost the others"},
     {"memory", part_memory, true, "memory of a subscribed WebSocket, and what is given back"},
+    {"calls", part_calls, true, "calls per second to 1000 connections, and how long one takes"},
+    {"search", part_search, false, "one search of 100000 connections, and what the others feel of it"},
     {"envoy", part_envoy, true, "the Envoy door: 15000 sockets with a tick a second, calls per second"},
 };
 

@@ -37,6 +37,8 @@ bool part_echo(struct bench *bench);
 bool part_connect(struct bench *bench);
 bool part_never(struct bench *bench);
 bool part_memory(struct bench *bench);
+bool part_calls(struct bench *bench);
+bool part_search(struct bench *bench);
 bool part_envoy(struct bench *bench);
 
 /* Whether this process may have so many connections open. */

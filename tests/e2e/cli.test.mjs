@@ -98,14 +98,14 @@ test('tokens beside a running server', async (t) => {
     const listed = await token('list', '--tenant', 'demo');
     assert.equal(listed.status, 0);
     assert.match(listed.stdout, /^demo\tcarols-laptop\tcarol\tclient\tcreated \S+\texpires never$/m);
-    assert.equal(listed.stdout.trimEnd().split('\n').length, 3); // and the two of dev
+    assert.equal(listed.stdout.trimEnd().split('\n').length, 4); // and the three of dev
     assert.ok(!listed.stdout.includes(made) && !listed.stdout.includes(server.token)); // they cannot be read again
-    assert.equal((await token('list')).stdout.trimEnd().split('\n').length, 3);
+    assert.equal((await token('list')).stdout.trimEnd().split('\n').length, 4);
 
     assert.equal((await token('revoke', '--tenant', 'demo', '--label', 'carols-laptop')).status, 0);
     await server.client.post('/test/clock', { advance_ms: 10_000 }); // within seconds, on every loop
     for (let i = 0; i < 20; i++) assert.equal(await list(), 401);
-    assert.equal((await token('list', '--tenant', 'demo')).stdout.trimEnd().split('\n').length, 2);
+    assert.equal((await token('list', '--tenant', 'demo')).stdout.trimEnd().split('\n').length, 3);
 
     const forAcme = ['--tenant', 'acme', '--client', 'x', '--role', 'backend', '--days', '7'];
     const asJson = JSON.parse((await token('create', ...forAcme, '--json')).stdout);

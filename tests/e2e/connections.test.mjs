@@ -130,6 +130,45 @@ test('filters', async (t) => {
     assertProblem(await server.backend.get('/v1/connections?topic='), 400, 'bad_name');
 });
 
+test('filters of properties, and masks', async (t) => {
+    const [ann, bob] = [await newClient(), await newClient()];
+    const [one, two] = [await connect(t, ann), await connect(t, bob)];
+    await one.subscribe('properties/1');
+    const property = (name) => ['property', name];
+    const rows = [
+        [['==', property('client'), ann.name], [one.id]],
+        [['in', property('client'), ['list', ann.name, bob.name, 'nobody']], [one.id, two.id]],
+        [['and', ['like', property('client'), `${bob.name}%`], ['==', property('address'), '127.0.0.1']], [two.id]],
+        [['and', ['==', property('id'), one.id], ['>', property('peer_port'), 0]], [one.id]],
+        [['and', ['==', property('id'), one.id], ['==', property('session'), null]], [one.id]],
+        [['and', ['==', property('id'), one.id], ['==', property('user_id'), 'u7']], []],
+        [['and', ['==', property('id'), one.id], ['in', 'msg', property('capabilities')]], []],
+        [['and', ['==', property('id'), one.id], ['<', property('since'), '2020-01-01T00:00:00.000Z']], []],
+    ];
+    for (const [filter, expected] of rows)
+        assert.deepEqual((await idsOf({ filter: JSON.stringify(filter) })).sort(), expected.sort(), JSON.stringify(filter));
+    const words = { session: 's', capability: 'msg', application: '/app', address: '10.1.2.3' };
+    for (const [name, value] of Object.entries(words)) assert.deepEqual(await idsOf({ client: ann.name, [name]: value }), []);
+    assert.deepEqual(await idsOf({ client: ann.name, address: '127.0.0.1' }), [one.id]);
+
+    const { connections } = await search({ client: ann.name, mask: 'door,topics,login' });
+    assert.deepEqual(connections, [{ id: one.id, door: 'native', topics: ['properties/1'] }]);
+    assert.deepEqual((await search({ client: ann.name, mask: 'id' })).connections, [{ id: one.id }]);
+
+    const refused = [
+        ['filter=%5B', 400, 'bad_json', /^filter: At byte 1/],
+        ['filter=[%22=%22,1,1]', 422, 'unprocessable', /no operator "="/],
+        [`filter=${encodeURIComponent(JSON.stringify(['not', ['==', property('shoe'), 1]]))}`, 422, 'unprocessable', /"shoe"/],
+        ['mask=id,shoe', 422, 'unprocessable', /"shoe"/],
+        ['mask=', 422, 'unprocessable', /""/],
+    ];
+    for (const [query, status, reason, detail] of refused) {
+        const answer = await server.backend.get(`/v1/connections?${query}`);
+        assertProblem(answer, status, reason);
+        assert.match(answer.json.detail, detail);
+    }
+});
+
 test('pages', async (t) => {
     const api = await newClient();
     const sockets = await Promise.all(Array.from({ length: 25 }, () => connect(t, api)));

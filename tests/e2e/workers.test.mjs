@@ -185,12 +185,14 @@ test('where it runs, and what it is told', async () => {
     const job = await end('environment');
     const lines = (await log(job)).toString().split('\n');
     assert.equal(lines[0], 'MINE={"x":"{y}"}');
-    const told = Object.fromEntries(lines.slice(1, 5).map((line) => line.split('=')));
+    const told = Object.fromEntries(lines.slice(1, 7).map((line) => line.split('=')));
     assert.equal(told.RINGBACK_JOB, job.id);
     assert.equal(told.RINGBACK_KIND, 'environment');
     assert.equal(told.RINGBACK_TENANT, 'demo');
+    assert.equal(told.RINGBACK_URL, server.url);
+    assert.match(told.RINGBACK_TOKEN, /^rbj_/);
     assert.ok(told.RINGBACK_OUT.startsWith('/'), told.RINGBACK_OUT);
-    assert.ok(lines[5].startsWith('/') && lines[5] !== process.cwd(), lines[5]);
+    assert.ok(lines[7].startsWith('/') && lines[7] !== process.cwd(), lines[7]);
 });
 
 test('several files become a ZIP with their directories', async (t) => {

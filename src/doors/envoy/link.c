@@ -38,7 +38,7 @@ struct envoy_link {
     const struct rb_identity *identity; /* NULL: not known */
     union {
         struct rb_ticket_check *check; /* CHECKING */
-        struct rb_holder *admission;   /* from ASKING on */
+        struct rb_holder *holder;      /* from ASKING on */
     };
 };
 
@@ -65,8 +65,8 @@ static void let_go(struct envoy_link *link)
     if (link->state == LINK_CHECKING)
         rb_ticket_cancel(link->check);
     else
-        rb_holder_end(link->admission);
-    link->admission = NULL;
+        rb_holder_end(link->holder);
+    link->holder = NULL;
 }
 
 static void close_socket(struct envoy_link *link, rb_err why, uint16_t code)
@@ -218,20 +218,18 @@ static void on_subscribed(struct rb_conn *conn, struct rb_conn_sub *sub)
                                                   .is_completed = is_final});
     if (is_final)
         end_soon(link, LINK_FINISHED, GOODBYE_MS);
-    else if (link->admission->is_completed)
+    else if (link->holder->is_completed)
         say_farewell(link, RB_COMPLETED);
 }
 
 static void describe(struct rb_conn *conn, struct rb_conn_facts *out)
 {
     struct envoy_link *link = link_of_conn(conn);
-    char *address = rb_loop_scratch(link->here->loop);
-    rb_address_of_peer(&link->socket.stream, address);
     *out = (struct rb_conn_facts){.tenant = link->identity->tenant,
                                   .client = link->identity->client,
                                   .door = "envoy",
                                   .transport = "websocket",
-                                  .address = rb_str_of(address)};
+                                  .stream = &link->socket.stream};
 }
 
 /* The protocol has messages, but no names for them. */
@@ -266,26 +264,26 @@ static const struct rb_conn_ops conn_ops = {.want_output = want_output,
 static void open_link(struct envoy_link *link, rb_str topic)
 {
     struct rb_countdowns *countdowns = &link->here->countdowns;
-    const struct rb_holder *admission = link->admission;
-    struct rb_start start = {.at = admission->keeps_last ? RB_START_OLDEST : RB_START_NOW};
+    const struct rb_holder *holder = link->holder;
+    struct rb_start start = {.at = holder->keeps_last ? RB_START_OLDEST : RB_START_NOW};
     char address[RB_ADDRESS_TEXT_BYTES];
     rb_address_of_peer(&link->socket.stream, address);
     rb_brake_release(link->here->door->refusals, rb_str_of(address));
     link->state = LINK_OPEN;
     rb_countdown_start(countdowns, &link->countdown,
-                       admission->left_ms ? admission->left_ms : (uint64_t)MINUTES_DEFAULT * 60 * 1000);
-    struct rb_blob *tick = admission->is_completed ? NULL : rb_countdown_frame(countdowns, &link->countdown);
+                       holder->left_ms ? holder->left_ms : (uint64_t)MINUTES_DEFAULT * 60 * 1000);
+    struct rb_blob *tick = holder->is_completed ? NULL : rb_countdown_frame(countdowns, &link->countdown);
     if (tick) rb_socket_send(&link->socket, rb_blob_ref(tick));
     rb_conn_subscribe(&link->conn, topic, &link->identity->client, &start, &envoy_encoding, 0);
 }
 
-static void on_admitted(struct rb_holder *admission)
+static void on_admitted(struct rb_holder *holder)
 {
-    struct envoy_link *link = admission->arg;
-    rb_str topic = rb_str_make(admission->topic, admission->topic_bytes);
-    if (admission->err)
-        say_farewell(link, admission->err);
-    else if (admission->is_completed && !admission->keeps_last)
+    struct envoy_link *link = holder->arg;
+    rb_str topic = rb_str_make(holder->topic, holder->topic_bytes);
+    if (holder->err)
+        say_farewell(link, holder->err);
+    else if (holder->is_completed && !holder->keeps_last)
         say_farewell(link, RB_COMPLETED);
     else
         open_link(link, topic);
@@ -310,8 +308,8 @@ static void on_checked(void *arg, rb_err err, const struct rb_ticket_record *tic
         return;
     }
     rb_conn_id(&link->conn, &id);
-    link->admission = rb_holder_ask(door->setup.hub, ticket->topic, ticket->hash, &id,
-                                    door->setup.sockets_max, on_admitted, link);
+    link->holder = rb_holder_ask(door->setup.hub, ticket->topic, ticket->hash, &id, door->setup.sockets_max,
+                                 on_admitted, link);
 }
 
 static void handle_first_frame(struct envoy_link *link, rb_str text)

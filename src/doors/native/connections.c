@@ -1,52 +1,16 @@
-/* Live connections, for back ends: search them, send to one, call it, close it.
+/* One live connection, for back ends: look at it, send to it, call it, close it.
  *
  * What is asked of one connection goes to its loop and comes back with its outcome, in a letter that outlives
  * the request: when the request ends before, the letter comes back to nobody. */
-#include "base/clock.h"
-#include "doors/native/native_private.h"
-#include "hub/registry.h"
+#include "doors/native/conn_body.h"
 
-enum { LIST_LIMIT = 100, CALL_TIMEOUT_MS = 10000 };
+enum { CALL_TIMEOUT_MS = 10000 };
 
 struct asking {
     struct errand *errand;
     struct native_wait waiting;
     struct rb_conn_errand *sent;
 };
-
-/* ---- as JSON ---- */
-
-static void put_str(struct rb_json_out *out, const char *key, rb_str s)
-{
-    rb_json_put_key(out, key);
-    rb_json_put_str(out, s);
-}
-
-static void put_row(struct rb_json_out *out, const struct rb_conn_row *row)
-{
-    char since[RB_CLOCK_TEXT_BYTES];
-    unsigned shown = row->topic_count < RB_CONN_TOPICS_SHOWN ? row->topic_count : RB_CONN_TOPICS_SHOWN;
-    rb_clock_format(row->since_ms, since);
-    rb_json_begin_object(out);
-    put_str(out, "id", rb_str_of(row->id));
-    put_str(out, "client", row->client);
-    put_str(out, "door", rb_str_of(row->door));
-    put_str(out, "transport", rb_str_of(row->transport));
-    rb_json_put_key(out, "address");
-    if (row->address.n)
-        rb_json_put_str(out, row->address);
-    else
-        rb_json_put_null(out);
-    if (row->space.p) put_str(out, "space", row->space);
-    put_str(out, "since", rb_str_of(since));
-    rb_json_put_key(out, "topics");
-    rb_json_begin_array(out);
-    for (unsigned i = 0; i < shown; i++) rb_json_put_str(out, row->topics[i]);
-    rb_json_end_array(out);
-    rb_json_put_key(out, "topic_count");
-    rb_json_put_u64(out, row->topic_count);
-    rb_json_end_object(out);
-}
 
 /* ---- the outcome ---- */
 
@@ -69,30 +33,58 @@ static void answer_problem(struct errand *errand, const struct rb_conn_errand *s
     rb_answer_problem(request, sent->err, detail);
 }
 
-static void answer(struct errand *errand, const struct rb_conn_errand *sent)
+static void answer_sent(struct errand *errand, const struct rb_conn_errand *sent)
+{
+    static const char *const words[] = {[RB_RECEIPT_QUEUED] = "queued",
+                                        [RB_RECEIPT_WRITTEN] = "written",
+                                        [RB_RECEIPT_ACKNOWLEDGED] = "acknowledged"};
+    struct rb_buf body = {0};
+    struct rb_json_out out = {.buf = &body};
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "status");
+    rb_json_put_text(&out, sent->err ? "expired" : words[sent->receipt]);
+    if (sent->err) {
+        rb_json_put_key(&out, "reached");
+        rb_json_put_text(&out, words[sent->reached]);
+    }
+    rb_json_end_object(&out);
+    errand_answer_json(errand, sent->receipt == RB_RECEIPT_QUEUED ? 202 : 200, &body);
+}
+
+static void answer_called(struct errand *errand, const struct rb_conn_errand *sent)
 {
     struct rb_buf body = {0};
     struct rb_json_out out = {.buf = &body};
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "data");
+    rb_json_put_raw(&out, sent->reply.n ? sent->reply : RB_STR("null"));
+    rb_json_end_object(&out);
+    errand_answer_json(errand, 200, &body);
+}
+
+static void answer_shown(struct errand *errand, const struct rb_conn_errand *sent)
+{
+    struct rb_buf body = {0};
+    struct rb_json_out out = {.buf = &body};
+    conn_body_put(&out, sent->row, CONN_MASK_ALL);
+    errand_answer_json(errand, 200, &body);
+}
+
+static void answer(struct errand *errand, const struct rb_conn_errand *sent)
+{
     switch (sent->kind) {
-    case RB_CONN_SEND:
-        rb_json_begin_object(&out);
-        put_str(&out, "status", RB_STR("queued"));
-        rb_json_end_object(&out);
-        errand_answer_json(errand, 202, &body);
-        return;
-    case RB_CONN_CALL:
-        rb_json_begin_object(&out);
-        rb_json_put_key(&out, "data");
-        rb_json_put_raw(&out, sent->reply.n ? sent->reply : RB_STR("null"));
-        rb_json_end_object(&out);
-        errand_answer_json(errand, 200, &body);
-        return;
-    case RB_CONN_SHOW:
-        put_row(&out, sent->row);
-        errand_answer_json(errand, 200, &body);
-        return;
+    case RB_CONN_SEND: answer_sent(errand, sent); return;
+    case RB_CONN_CALL: answer_called(errand, sent); return;
+    case RB_CONN_SHOW: answer_shown(errand, sent); return;
     case RB_CONN_CLOSE: rb_answer(errand->request, 204, RB_STR_NONE, RB_STR_NONE); return;
+    case RB_CONN_VISIT: RB_UNREACHABLE(); /* nobody here visits */
     }
+}
+
+/* That a receipt did not come in time is an answer to the question. */
+static bool is_answer(const struct rb_conn_errand *sent)
+{
+    return !sent->err || (sent->kind == RB_CONN_SEND && sent->err == RB_CALL_TIMEOUT);
 }
 
 /* ---- asking ---- */
@@ -109,10 +101,10 @@ static void on_done(struct rb_conn_errand *sent)
     struct asking *asking = sent->arg;
     if (asking) {
         stop_waiting(asking);
-        if (sent->err)
-            answer_problem(asking->errand, sent);
-        else
+        if (is_answer(sent))
             answer(asking->errand, sent);
+        else
+            answer_problem(asking->errand, sent);
     }
     rb_conn_errand_free(sent);
 }
@@ -190,6 +182,26 @@ static rb_err read_timeout(struct errand *errand, rb_json_val json, uint64_t *ou
     return RB_OK;
 }
 
+static rb_err read_receipt(struct rb_conn_errand *sent, rb_json_val json, const char **out_detail)
+{
+    static const struct {
+        const char *name;
+        enum rb_receipt receipt;
+    } all[] = {{"queued", RB_RECEIPT_QUEUED},
+               {"written", RB_RECEIPT_WRITTEN},
+               {"acknowledged", RB_RECEIPT_ACKNOWLEDGED}};
+    rb_str name;
+    if (rb_json_type(json) == RB_JSON_NONE) return RB_OK;
+    bool is_text = rb_json_string(json, &sent->arena, &name);
+    for (size_t i = 0; is_text && i < RB_COUNT(all); i++) {
+        if (!rb_str_is(name, all[i].name)) continue;
+        sent->receipt = all[i].receipt;
+        return RB_OK;
+    }
+    *out_detail = "receipt is queued, written or acknowledged.";
+    return RB_UNPROCESSABLE;
+}
+
 static rb_err read_message(struct errand *errand, rb_json_val root, struct rb_conn_errand *sent,
                            const char **out_detail)
 {
@@ -204,7 +216,9 @@ static rb_err read_message(struct errand *errand, rb_json_val root, struct rb_co
     }
     sent->name = rb_arena_copy(&sent->arena, name);
     sent->data = rb_arena_copy(&sent->arena, rb_json_raw(rb_json_get(root, "data")));
-    if (sent->kind != RB_CONN_CALL) return RB_OK;
+    rb_err err =
+        sent->kind == RB_CONN_SEND ? read_receipt(sent, rb_json_get(root, "receipt"), out_detail) : RB_OK;
+    if (err || (sent->kind == RB_CONN_SEND && sent->receipt == RB_RECEIPT_QUEUED)) return err;
     return read_timeout(errand, rb_json_get(root, "timeout_ms"), &sent->timeout_ms, out_detail);
 }
 
@@ -238,67 +252,4 @@ void handle_conn_send(struct errand *errand)
 void handle_conn_call(struct errand *errand)
 {
     ask_with_body(errand, RB_CONN_CALL);
-}
-
-/* ---- searching ---- */
-
-static void on_searched(struct rb_conn_search *search)
-{
-    struct rb_buf body = {0}, next = {0};
-    struct rb_json_out out = {.buf = &body};
-    rb_json_begin_object(&out);
-    rb_json_put_key(&out, "connections");
-    rb_json_begin_array(&out);
-    for (unsigned i = 0; i < search->row_count; i++) put_row(&out, &search->rows[i]);
-    rb_json_end_array(&out);
-    rb_json_put_key(&out, "next");
-    rb_buf_add_u64(&next, search->next_at);
-    if (search->next_at)
-        rb_json_put_str(&out, rb_buf_str(&next));
-    else
-        rb_json_put_null(&out);
-    rb_json_end_object(&out);
-    rb_buf_fini(&next);
-    errand_answer_json(search->arg, 200, &body);
-    rb_conn_search_free(search);
-}
-
-static rb_str query_copy(struct errand *errand, struct rb_arena *arena, const char *name)
-{
-    rb_str value;
-    return rb_request_query(errand->request, name, &value) ? rb_arena_copy(arena, value) : RB_STR_NONE;
-}
-
-static rb_err read_query(struct errand *errand, struct rb_conn_search *search, const char **out_detail)
-{
-    struct rb_arena *arena = &search->arena;
-    uint64_t limit = LIST_LIMIT;
-    search->tenant = rb_arena_copy(arena, errand->who->tenant);
-    search->client = query_copy(errand, arena, "client");
-    search->door = query_copy(errand, arena, "door");
-    rb_str topic = query_copy(errand, arena, "topic");
-    if (topic.p && !rb_topic_name_is_valid(topic)) {
-        *out_detail = "topic: 1 to 255 bytes without control characters.";
-        return RB_BAD_NAME;
-    }
-    if (topic.p)
-        search->topic = rb_arena_fmt(arena, "%.*s/%.*s", RB_STR_FMT(search->tenant), RB_STR_FMT(topic));
-    *out_detail = "limit is a number from 1 to 1000.";
-    if (errand_query_number(errand, "limit", 1, RB_CONN_PAGE_MAX, &limit)) return RB_BAD_REQUEST;
-    search->limit = (unsigned)limit;
-    *out_detail = "after is what came as next.";
-    return errand_query_number(errand, "after", 1, INT64_MAX, &search->at);
-}
-
-void handle_conn_list(struct errand *errand)
-{
-    struct rb_conn_search *search = rb_conn_search_new(errand->door->setup.hub, on_searched, errand);
-    const char *detail = NULL;
-    rb_err err = read_query(errand, search, &detail);
-    if (!err) {
-        rb_conn_search_send(search);
-        return;
-    }
-    rb_conn_search_free(search);
-    errand_fail(errand, err, detail);
 }

@@ -23,7 +23,10 @@ struct rb_native *rb_native_new(const struct rb_native_setup *setup)
 void rb_native_free(struct rb_native *door)
 {
     if (!door) return;
-    for (unsigned i = 0; i < door->setup.loop_count; i++) holders_fini(&door->heres[i]);
+    for (unsigned i = 0; i < door->setup.loop_count; i++) {
+        holders_fini(&door->heres[i]);
+        scratch_watches_close(&door->heres[i]);
+    }
     rb_free(door->routes);
     rb_free(door->heres);
     rb_free(door);
@@ -44,6 +47,7 @@ void rb_native_close_all(struct rb_native *door, rb_err why)
     socket_lines_close(here, why);
     RB_LIST_EACH(node, &here->streams) stream_shut(node, why);
     RB_LIST_EACH(node, &here->echoes) echo_shut(node, why);
+    scratch_watches_close(here);
     while (!rb_list_is_empty(&here->waits)) {
         struct native_wait *wait = RB_OUTER(here->waits.next, struct native_wait, node);
         wait->end(wait);

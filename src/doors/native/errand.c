@@ -53,6 +53,7 @@ struct rb_jobs_call *errand_jobs_call(struct errand *errand, int what, void (*do
     call->what = what;
     call->tenant = rb_arena_copy(&call->arena, errand->who->tenant);
     call->client = rb_arena_copy(&call->arena, errand->who->client);
+    call->role = rb_role_name(errand->who->role);
     call->is_backend = errand->who->role == RB_ROLE_BACKEND;
     return call;
 }

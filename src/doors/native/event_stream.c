@@ -84,13 +84,11 @@ static void on_lost(struct rb_conn *conn)
 static void describe(struct rb_conn *conn, struct rb_conn_facts *out)
 {
     struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
-    char *address = rb_loop_scratch(rb_net_loop(stream->sse.stream.net));
-    rb_address_of_peer(&stream->sse.stream, address);
     *out = (struct rb_conn_facts){.tenant = stream->identity->tenant,
                                   .client = stream->identity->client,
                                   .door = "native",
                                   .transport = "sse",
-                                  .address = rb_str_of(address)};
+                                  .stream = &stream->sse.stream};
 }
 
 static rb_err on_send(struct rb_conn *conn, rb_str name, rb_str data)

@@ -7,12 +7,12 @@ static rb_str key_of(const struct rb_conn *const *conn)
     return rb_str_make(conn, sizeof *conn);
 }
 
-static void on_admitted(struct rb_holder *admission)
+static void on_admitted(struct rb_holder *place)
 {
-    struct holder *holder = admission->arg;
-    if (!admission->err && admission->left_ms)
-        rb_countdown_start(&holder->here->countdowns, &holder->countdown, admission->left_ms);
-    holder->on_admitted(holder, admission->err);
+    struct holder *holder = place->arg;
+    if (!place->err && place->left_ms)
+        rb_countdown_start(&holder->here->countdowns, &holder->countdown, place->left_ms);
+    holder->on_admitted(holder, place->err);
 }
 
 struct holder *holder_ask(struct native_here *here, struct rb_conn *conn, rb_str topic,
@@ -28,7 +28,7 @@ struct holder *holder_ask(struct native_here *here, struct rb_conn *conn, rb_str
     holder->on_admitted = when_admitted;
     holder->on_end = on_end;
     rb_map_put(&here->holders, rb_str_make(&holder->conn, sizeof holder->conn), holder);
-    holder->admission =
+    holder->place =
         rb_holder_ask(here->door->setup.hub, topic, ticket_hash, &id, HOLDERS_MAX, on_admitted, holder);
     return holder;
 }
@@ -40,7 +40,7 @@ struct holder *holder_of(struct native_here *here, const struct rb_conn *conn)
 
 rb_str holder_topic(const struct holder *holder)
 {
-    return rb_str_make(holder->admission->topic, holder->admission->topic_bytes);
+    return rb_str_make(holder->place->topic, holder->place->topic_bytes);
 }
 
 uint64_t holder_left_s(const struct holder *holder)
@@ -67,7 +67,7 @@ void holder_free(struct holder *holder)
     if (!holder) return;
     rb_map_remove(&holder->here->holders, rb_str_make(&holder->conn, sizeof holder->conn));
     rb_countdown_stop(&holder->here->countdowns, &holder->countdown);
-    rb_holder_end(holder->admission);
+    rb_holder_end(holder->place);
     rb_free(holder);
 }
 

@@ -13,7 +13,7 @@ enum { HOLDER_GOODBYE_MS = 2000, HOLDERS_MAX = 100000 /* of a topic */ };
 struct holder {
     struct native_here *here;
     struct rb_conn *conn; /* announced */
-    struct rb_holder *admission;
+    struct rb_holder *place;
     struct rb_countdown countdown;
     bool is_finished;
     void (*on_admitted)(struct holder *holder,

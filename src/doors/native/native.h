@@ -7,8 +7,11 @@
 #define RB_DOORS_NATIVE_H
 
 #include "auth/auth.h"
+#include "auth/session.h"
 #include "auth/ticket.h"
 #include "files/files.h"
+#include "files/links.h"
+#include "files/scratch.h"
 #include "http/http.h"
 #include "hub/hub.h"
 #include "jobs/jobs.h"
@@ -22,6 +25,9 @@ struct rb_native_setup {
     struct rb_files *files;
     struct rb_auth *auth;
     struct rb_tickets *tickets;
+    struct rb_sessions *sessions;
+    struct rb_scratches *scratches;
+    struct rb_links *links;
     rb_str const *origins;
     unsigned origin_count;
     uint64_t wait_max_ms;       /* longest wait that a client may ask for */
@@ -29,7 +35,9 @@ struct rb_native_setup {
     uint32_t event_max_bytes;   /* of the data of one event; 0: no limit of its own */
     uint32_t subscriptions_max; /* of one connection */
     uint32_t ping_interval_ms, ping_timeout_ms, auth_timeout_ms;
-    bool dev_echo; /* serve /echo */
+    uint64_t upload_max_bytes; /* of one file put into a scratch */
+    uint64_t link_ttl_ms;      /* of a link that asks for nothing else */
+    bool dev_echo;             /* serve /echo */
     /* For /readyz; any loop. out_why_not: one sentence, static or as long as the door. */
     bool (*is_ready)(void *arg, rb_str *out_why_not);
     void *ready_arg;

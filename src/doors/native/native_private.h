@@ -27,6 +27,8 @@ struct native_here {
     struct rb_list waits;            /* struct native_wait */
     struct rb_map holders;           /* struct holder (holder.h), by connection */
     struct rb_countdowns countdowns; /* of holders */
+    struct rb_map watched;           /* connections with a scratch of their own (scratch_watch.c) */
+    struct rb_timer watch;
     bool is_closing;
 };
 
@@ -56,6 +58,7 @@ void socket_lines_init(struct native_here *here);              /* socket_line.c 
 void socket_lines_close(struct native_here *here, rb_err why); /* those that are not closing yet */
 void stream_shut(struct rb_list *node, rb_err why);            /* event_stream.c: for door.c, by list node */
 void echo_shut(struct rb_list *node, rb_err why);              /* echo.c */
+void scratch_watches_close(struct native_here *here);          /* scratch_watch.c */
 
 /* errand.c: what handlers have in common */
 void errand_fail(struct errand *errand, rb_err err, const char *detail_or_null);
@@ -125,14 +128,18 @@ void final_search(struct errand *errand, rb_str topic, final_found_fn *found, vo
 
 /* Handlers of routes.c. */
 typedef void errand_fn(struct errand *errand);
-errand_fn handle_job_start, handle_job_get, handle_job_cancel, handle_job_list; /* jobs_api.c */
-errand_fn handle_job_events, handle_topic_events;                               /* events_api.c */
-errand_fn handle_publish;                                                       /* publish.c */
-errand_fn handle_ticket_make;                                                   /* tickets_api.c */
-errand_fn handle_job_result, handle_job_log;                                    /* results.c */
-errand_fn handle_socket;                                                        /* socket.c */
-errand_fn handle_conn_list, handle_conn_get, handle_conn_send, handle_conn_call,
-    handle_conn_close;                 /* connections.c */
+errand_fn handle_job_start, handle_job_get, handle_job_cancel, handle_job_list;   /* jobs_api.c */
+errand_fn handle_job_report, handle_job_finish;                                   /* job_tell.c */
+errand_fn handle_job_events, handle_topic_events;                                 /* events_api.c */
+errand_fn handle_publish;                                                         /* publish.c */
+errand_fn handle_ticket_make;                                                     /* tickets_api.c */
+errand_fn handle_job_result, handle_job_log;                                      /* results.c */
+errand_fn handle_socket;                                                          /* socket.c */
+errand_fn handle_conn_list, handle_conn_stats;                                    /* conn_search.c */
+errand_fn handle_conn_get, handle_conn_send, handle_conn_call, handle_conn_close; /* connections.c */
+errand_fn handle_link_make;                                                       /* links_api.c */
+errand_fn handle_scratch_list, handle_scratch_get, handle_scratch_delete;         /* scratch_api.c */
+errand_fn handle_scratch_put;          /* scratch_put.c; before the body, of nobody known yet */
 errand_fn handle_livez, handle_readyz; /* health.c */
 errand_fn handle_echo;                 /* echo.c */
 

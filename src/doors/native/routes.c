@@ -2,6 +2,7 @@
 #include "auth/guard.h"
 #include "base/mem.h"
 #include "doors/native/native_private.h"
+#include "files/upload.h"
 
 enum who_may {
     MAY_ANYBODY,   /* without a credential, from any page */
@@ -11,7 +12,9 @@ enum who_may {
     MAY_BACKENDS
 };
 
-enum body_size { BODY_OF_SERVER, BODY_OF_MESSAGE }; /* whose limit holds */
+/* Whose limit holds. A file's is not collected: its handler runs before the body, and sees to everything
+ * itself but the origin. */
+enum body_size { BODY_OF_SERVER, BODY_OF_MESSAGE, BODY_OF_FILE };
 
 struct route {
     enum rb_http1_method method;
@@ -28,16 +31,24 @@ static const struct route table[] = {
     {RB_HTTP1_DELETE, "/v1/jobs/{id}", BODY_OF_SERVER, MAY_CLIENTS, handle_job_cancel},
     {RB_HTTP1_GET, "/v1/jobs/{id}/events", BODY_OF_SERVER, MAY_CLIENTS, handle_job_events},
     {RB_HTTP1_GET, "/v1/jobs/{id}/result", BODY_OF_SERVER, MAY_CLIENTS, handle_job_result},
+    {RB_HTTP1_POST, "/v1/jobs/{id}/report", BODY_OF_SERVER, MAY_CLIENTS, handle_job_report},
+    {RB_HTTP1_POST, "/v1/jobs/{id}/finish", BODY_OF_SERVER, MAY_CLIENTS, handle_job_finish},
     {RB_HTTP1_GET, "/v1/jobs/{id}/log", BODY_OF_SERVER, MAY_CLIENTS, handle_job_log},
     {RB_HTTP1_POST, "/v1/topics/{topic}/events", BODY_OF_MESSAGE, MAY_BACKENDS, handle_publish},
     {RB_HTTP1_GET, "/v1/topics/{topic}/events", BODY_OF_SERVER, MAY_HOLDERS, handle_topic_events},
     {RB_HTTP1_POST, "/v1/tickets", BODY_OF_MESSAGE, MAY_BACKENDS, handle_ticket_make},
     {RB_HTTP1_GET, "/v1/socket", BODY_OF_SERVER, MAY_SAY_LATER, handle_socket},
     {RB_HTTP1_GET, "/v1/connections", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_list},
+    {RB_HTTP1_GET, "/v1/connections/stats", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_stats},
     {RB_HTTP1_GET, "/v1/connections/{id}", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_get},
     {RB_HTTP1_DELETE, "/v1/connections/{id}", BODY_OF_SERVER, MAY_BACKENDS, handle_conn_close},
     {RB_HTTP1_POST, "/v1/connections/{id}/send", BODY_OF_MESSAGE, MAY_BACKENDS, handle_conn_send},
     {RB_HTTP1_POST, "/v1/connections/{id}/call", BODY_OF_MESSAGE, MAY_BACKENDS, handle_conn_call},
+    {RB_HTTP1_POST, "/v1/links", BODY_OF_SERVER, MAY_CLIENTS, handle_link_make},
+    {RB_HTTP1_GET, "/v1/scratch/{id}", BODY_OF_SERVER, MAY_CLIENTS, handle_scratch_list},
+    {RB_HTTP1_GET, "/v1/scratch/{id}/{name}", BODY_OF_SERVER, MAY_CLIENTS, handle_scratch_get},
+    {RB_HTTP1_PUT, "/v1/scratch/{id}/{name}", BODY_OF_FILE, MAY_CLIENTS, handle_scratch_put},
+    {RB_HTTP1_DELETE, "/v1/scratch/{id}/{name}", BODY_OF_SERVER, MAY_CLIENTS, handle_scratch_delete},
     {RB_HTTP1_GET, "/livez", BODY_OF_SERVER, MAY_ANYBODY, handle_livez},
     {RB_HTTP1_GET, "/readyz", BODY_OF_SERVER, MAY_ANYBODY, handle_readyz},
     {RB_HTTP1_GET, "/echo", BODY_OF_SERVER, MAY_SAY_LATER, handle_echo},
@@ -130,16 +141,41 @@ static void on_request(struct rb_request *request, void *arg)
         route->row->handler(errand);
 }
 
+static void on_file_head(struct rb_request *request, void *arg)
+{
+    const struct bound_route *route = arg;
+    struct errand *errand = new_errand(request, route, NULL);
+    if (errand_is_origin_allowed(errand))
+        route->row->handler(errand);
+    else
+        rb_answer_problem(request, RB_ORIGIN_REFUSED, RB_STR_NONE);
+}
+
+static struct rb_route route_of(const struct rb_native_setup *setup, struct bound_route *bound)
+{
+    switch (bound->row->body_size) {
+    case BODY_OF_SERVER: return (struct rb_route){.handler = on_request, .arg = bound};
+    case BODY_OF_MESSAGE:
+        return (struct rb_route){.handler = on_request, .arg = bound, .body_max = setup->message_max_bytes};
+    case BODY_OF_FILE:
+        return (struct rb_route){.handler = rb_upload_handle,
+                                 .arg = bound,
+                                 .body_max = setup->upload_max_bytes,
+                                 .on_head = on_file_head,
+                                 .on_refused = rb_upload_refused};
+    }
+    RB_UNREACHABLE();
+}
+
 rb_err rb_native_add_routes(struct rb_native *door, struct rb_router *router)
 {
     door->routes = rb_new_array(struct bound_route, RB_COUNT(table));
     for (size_t i = 0; i < RB_COUNT(table); i++) {
         const struct route *row = &table[i];
         if (row->handler == handle_echo && !door->setup.dev_echo) continue;
-        size_t body_max = row->body_size == BODY_OF_MESSAGE ? door->setup.message_max_bytes : 0;
         door->routes[i] = (struct bound_route){door, row};
-        rb_err err = rb_router_add(router, row->method, rb_str_of(row->pattern), body_max, on_request,
-                                   &door->routes[i]);
+        struct rb_route route = route_of(&door->setup, &door->routes[i]);
+        rb_err err = rb_router_add_route(router, row->method, rb_str_of(row->pattern), &route);
         if (err) return err;
     }
     return RB_OK;

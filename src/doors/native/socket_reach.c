@@ -11,13 +11,11 @@ static struct native_socket *native_of(struct rb_conn *conn)
 void socket_describe(struct rb_conn *conn, struct rb_conn_facts *out)
 {
     struct native_socket *native = native_of(conn);
-    char *address = rb_loop_scratch(socket_loop(native));
-    rb_address_of_peer(&native->socket.stream, address);
     *out = (struct rb_conn_facts){.tenant = socket_identity(native)->tenant,
                                   .client = socket_identity(native)->client,
                                   .door = "native",
                                   .transport = "websocket",
-                                  .address = rb_str_of(address)};
+                                  .stream = &native->socket.stream};
 }
 
 static void put_name_and_data(struct rb_json_out *out, rb_str name, rb_str data)

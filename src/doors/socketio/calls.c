@@ -52,6 +52,7 @@ static struct rb_jobs_call *new_call(struct errand *errand, void (*done)(struct 
     struct rb_jobs_call *call = rb_jobs_call_new(errand->door->jobs, done, errand);
     call->tenant = rb_arena_copy(&call->arena, errand->who->tenant);
     call->client = rb_arena_copy(&call->arena, errand->who->client);
+    call->role = rb_role_name(errand->who->role);
     call->is_backend = errand->who->role == RB_ROLE_BACKEND;
     return call;
 }

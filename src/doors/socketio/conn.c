@@ -87,14 +87,12 @@ static void on_lost(struct rb_conn *conn)
 
 static void describe(struct rb_conn *conn, struct rb_conn_facts *out)
 {
-    static _Thread_local char address[RB_ADDRESS_TEXT_BYTES];
     const struct sio_space *space = space_of(conn);
-    link_address(space->link, address);
     *out = (struct rb_conn_facts){.tenant = space->identity->tenant,
                                   .client = space->identity->client,
                                   .door = "socketio",
                                   .transport = link_transport(space->link),
-                                  .address = rb_str_of(address),
+                                  .stream = link_stream(space->link),
                                   .space = space->nsp->name};
 }
 
@@ -107,6 +105,11 @@ static rb_err on_call(struct rb_conn *conn, uint32_t number, rb_str name, rb_str
 {
     (void)timeout_ms; /* clients are not told */
     return space_send_call(space_of(conn), number, name, data);
+}
+
+static void on_mark(struct rb_conn *conn, struct rb_mark *mark)
+{
+    link_mark(space_of(conn)->link, mark);
 }
 
 /* A DISCONNECT means "go away": clients do not come back by themselves. Its link ends with its last space. */
@@ -127,7 +130,7 @@ static void on_close(struct rb_conn *conn, rb_err why)
 #define SPACE_CONN_OPS                                                                                       \
     .sub_bytes = sizeof(struct room_sub), .want_output = want_output, .on_subscribed = on_subscribed,        \
     .on_gap = on_gap, .on_lost = on_lost, .describe = describe, .on_send = on_send, .on_call = on_call,      \
-    .on_close = on_close
+    .on_mark = on_mark, .on_close = on_close
 
 const struct rb_conn_ops space_conn_ops = {SPACE_CONN_OPS};
 const struct rb_conn_ops space_conn_ops_recoverable = {SPACE_CONN_OPS, .on_taken = on_taken};

@@ -25,9 +25,24 @@ bool frame_next(const struct rb_blob *frames, size_t *at, struct frame *out)
     return true;
 }
 
-static struct rb_blob **blob_at(const struct frame_queue *queue, uint32_t i)
+static struct queued_frames *entry_at(const struct frame_queue *queue, uint32_t i)
 {
-    return &queue->blobs[(queue->first + i) & (queue->cap - 1)];
+    return &queue->entries[(queue->first + i) & (queue->cap - 1)];
+}
+
+struct rb_mark *frames_take_marks(struct frame_queue *queue)
+{
+    struct rb_mark *marks = entry_at(queue, 0)->marks;
+    entry_at(queue, 0)->marks = NULL;
+    return marks;
+}
+
+void frames_mark(struct frame_queue *queue, struct rb_mark *mark)
+{
+    if (queue->count == 0)
+        mark->reached(mark, true);
+    else
+        rb_marks_add(&entry_at(queue, queue->count - 1)->marks, mark);
 }
 
 void frames_push(struct frame_queue *queue, struct rb_blob *take_frames)
@@ -38,37 +53,39 @@ void frames_push(struct frame_queue *queue, struct rb_blob *take_frames)
     }
     if (queue->count == queue->cap) {
         uint32_t cap = queue->cap ? queue->cap * 2 : 4;
-        struct rb_blob **grown = rb_new_array(struct rb_blob *, cap);
-        for (uint32_t i = 0; i < queue->count; i++) grown[i] = *blob_at(queue, i);
-        rb_free(queue->blobs);
-        queue->blobs = grown;
+        struct queued_frames *grown = rb_new_array(struct queued_frames, cap);
+        for (uint32_t i = 0; i < queue->count; i++) grown[i] = *entry_at(queue, i);
+        rb_free(queue->entries);
+        queue->entries = grown;
         queue->first = 0;
         queue->cap = cap;
     }
     queue->bytes += take_frames->n;
     queue->count++;
-    *blob_at(queue, queue->count - 1) = take_frames;
+    *entry_at(queue, queue->count - 1) = (struct queued_frames){.blob = take_frames};
 }
 
 bool frames_peek(const struct frame_queue *queue, struct frame *out, struct rb_blob **out_blob)
 {
     if (queue->count == 0) return false;
     size_t at = queue->at;
-    *out_blob = *blob_at(queue, 0);
+    *out_blob = entry_at(queue, 0)->blob;
     return frame_next(*out_blob, &at, out);
 }
 
 /* The first blob leaves the queue, and its reference is the caller's. */
-static struct rb_blob *shift(struct frame_queue *queue)
+static struct rb_blob *shift(struct frame_queue *queue, bool is_sent)
 {
-    struct rb_blob *blob = *blob_at(queue, 0);
+    struct rb_blob *blob = entry_at(queue, 0)->blob;
+    struct rb_mark *marks = frames_take_marks(queue);
     queue->bytes -= blob->n - queue->at;
     queue->at = 0;
     queue->first = (queue->first + 1) & (queue->cap - 1);
     if (--queue->count == 0) {
-        rb_free(queue->blobs);
+        rb_free(queue->entries);
         *queue = (struct frame_queue){0};
     }
+    rb_marks_reach(marks, is_sent);
     return blob;
 }
 
@@ -76,18 +93,18 @@ void frames_skip(struct frame_queue *queue)
 {
     struct frame frame;
     size_t at = queue->at;
-    const struct rb_blob *blob = *blob_at(queue, 0);
+    const struct rb_blob *blob = entry_at(queue, 0)->blob;
     frame_next(blob, &at, &frame);
     queue->bytes -= at - queue->at;
     queue->at = at;
-    if (at == blob->n) rb_blob_unref(shift(queue));
+    if (at == blob->n) rb_blob_unref(shift(queue, true));
 }
 
 struct rb_blob *frames_pop(struct frame_queue *queue)
 {
     if (queue->count == 0) return NULL;
     size_t at = queue->at;
-    struct rb_blob *blob = shift(queue);
+    struct rb_blob *blob = shift(queue, false);
     if (at == 0) return blob;
     struct rb_blob *rest = rb_blob_copy(rb_str_from(rb_blob_str(blob), at));
     rb_blob_unref(blob);
@@ -96,5 +113,5 @@ struct rb_blob *frames_pop(struct frame_queue *queue)
 
 void frames_fini(struct frame_queue *queue)
 {
-    while (queue->count > 0) rb_blob_unref(shift(queue));
+    while (queue->count > 0) rb_blob_unref(shift(queue, false));
 }

@@ -5,6 +5,7 @@
 #define RB_SIO_FRAMES_H
 
 #include "base/blob.h"
+#include "base/mark.h"
 
 struct frame {
     bool is_binary;
@@ -14,9 +15,14 @@ struct frame {
 /* The frame at *at, which moves behind it; false at the end. */
 bool frame_next(const struct rb_blob *frames, size_t *at, struct frame *out);
 
+struct queued_frames {
+    struct rb_blob *blob;
+    struct rb_mark *marks; /* behind it */
+};
+
 /* Zeroed storage is an empty queue. It owns memory only while it is not empty. */
 struct frame_queue {
-    struct rb_blob **blobs;
+    struct queued_frames *entries;
     uint32_t first, count, cap;
     size_t bytes;
     size_t at; /* how much of the first blob has been taken */
@@ -28,6 +34,10 @@ bool frames_peek(const struct frame_queue *queue, struct frame *out, struct rb_b
 void frames_skip(struct frame_queue *queue);
 /* What is left of the first blob, the caller's now; NULL when empty, or when memory is out. */
 struct rb_blob *frames_pop(struct frame_queue *queue);
+/* Behind the last frame; at once when it is empty. Skipping the frame reaches it, fini gives it up. */
+void frames_mark(struct frame_queue *queue, struct rb_mark *mark);
+/* The marks behind the first blob, the caller's now: before frames_pop. */
+struct rb_mark *frames_take_marks(struct frame_queue *queue);
 void frames_fini(struct frame_queue *queue);
 
 static inline bool frames_are_empty(const struct frame_queue *queue)

@@ -167,6 +167,16 @@ void link_send_binary(struct sio_link *link, rb_str data)
     rb_buf_fini(&payload);
 }
 
+void link_mark(struct sio_link *link, struct rb_mark *mark)
+{
+    if (link->state == LINK_CLOSING)
+        mark->reached(mark, false);
+    else if (link->wire)
+        wire_mark(link->wire, mark);
+    else
+        frames_mark(&link->poll->queue, mark);
+}
+
 void link_want_output(struct sio_link *link)
 {
     if (link->state == LINK_CLOSING) return;
@@ -316,9 +326,8 @@ const char *link_transport(const struct sio_link *link)
     return link->poll ? "polling" : "websocket";
 }
 
-void link_address(const struct sio_link *link, char out[RB_ADDRESS_TEXT_BYTES])
+struct rb_stream *link_stream(const struct sio_link *link)
 {
-    out[0] = '\0';
-    if (link->wire && !link->wire->early) rb_address_of_peer(&link->wire->socket.stream, out);
-    if (link->poll && link->poll->get) rb_request_peer(link->poll->get, out);
+    if (link->wire) return wire_stream(link->wire);
+    return link->poll && link->poll->get ? rb_request_stream(link->poll->get) : NULL;
 }

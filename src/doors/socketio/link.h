@@ -93,6 +93,9 @@ void link_send_text(struct sio_link *link, rb_str packet); /* a whole Engine.IO 
 void link_send_buf(struct sio_link *link, struct rb_buf *take_packet);
 void link_send_binary(struct sio_link *link, rb_str data);
 void link_send_frame(struct sio_link *link, struct rb_blob *take_frames); /* one or several ready frames */
+/* Behind what was sent so far (base/mark.h). On polling it is reached when a GET takes what stands before it.
+ */
+void link_mark(struct sio_link *link, struct rb_mark *mark);
 void link_want_output(struct sio_link *link); /* on_pull or take is to be called */
 void link_joined(struct sio_link *link);      /* ends the connect timeout, for good */
 /* While paused no message is handed up; what comes waits (bounded: RB_MESSAGE_TOO_LARGE closes the link), and
@@ -105,7 +108,8 @@ void link_close(struct sio_link *link, rb_err why);
 void link_close_later(struct sio_link *link, rb_err why); /* from inside on_pull and take */
 struct rb_loop *link_loop(const struct sio_link *link);
 void link_sid(const struct sio_link *link, char out[RB_HANDLE_TEXT_BYTES]);
-const char *link_transport(const struct sio_link *link);                         /* "websocket", "polling" */
-void link_address(const struct sio_link *link, char out[RB_ADDRESS_TEXT_BYTES]); /* empty when unknown */
+const char *link_transport(const struct sio_link *link); /* "websocket", "polling" */
+/* On which it is reached now; NULL: on polling, and no GET waits. */
+struct rb_stream *link_stream(const struct sio_link *link);
 
 #endif

@@ -66,7 +66,9 @@ struct sio_wire *wire_new(struct sio_link *link); /* link may be NULL */
 bool wire_accept(struct sio_wire *wire, struct rb_sio_door *door, struct rb_request *request);
 void wire_free(struct sio_wire *wire); /* one that was never accepted, or has closed */
 void wire_send(struct sio_wire *wire, struct rb_blob *take_frames);
-void wire_close(struct sio_wire *wire, rb_err why); /* as the reference server: without a code */
+void wire_mark(struct sio_wire *wire, struct rb_mark *mark);
+struct rb_stream *wire_stream(struct sio_wire *wire); /* NULL: it is not open yet */
+void wire_close(struct sio_wire *wire, rb_err why);   /* as the reference server: without a code */
 void wire_set_read(struct sio_wire *wire, bool want_read);
 void wire_want_output(struct sio_wire *wire);
 

@@ -89,7 +89,11 @@ static void take_over(struct sio_wire *wire)
     wire->link = link;
     link->wire = wire;
     link->poll = NULL;
-    while (!frames_are_empty(&poll->queue)) link_send_frame(link, frames_pop(&poll->queue));
+    while (!frames_are_empty(&poll->queue)) {
+        struct rb_mark *marks = frames_take_marks(&poll->queue), *mark;
+        link_send_frame(link, frames_pop(&poll->queue));
+        while ((mark = rb_marks_pop(&marks)) != NULL) link_mark(link, mark);
+    }
     poll_free(poll);
     heartbeat_switch(link);
     if (link->is_paused) wire_set_read(wire, false);

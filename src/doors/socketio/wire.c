@@ -46,6 +46,19 @@ void wire_send(struct sio_wire *wire, struct rb_blob *take_frames)
         frames_push(wire->early, take_frames);
 }
 
+void wire_mark(struct sio_wire *wire, struct rb_mark *mark)
+{
+    if (wire->early)
+        frames_mark(wire->early, mark);
+    else
+        rb_stream_mark(&wire->socket.stream, mark);
+}
+
+struct rb_stream *wire_stream(struct sio_wire *wire)
+{
+    return wire->early ? NULL : &wire->socket.stream;
+}
+
 void wire_want_output(struct sio_wire *wire)
 {
     if (!wire->early) rb_socket_pull(&wire->socket);
@@ -68,7 +81,11 @@ static void end_early(struct sio_wire *wire)
     struct sio_link *link = wire->link;
     if (!early) return;
     wire->early = NULL;
-    while (!frames_are_empty(early)) rb_socket_send(&wire->socket, frames_pop(early));
+    while (!frames_are_empty(early)) {
+        struct rb_mark *marks = frames_take_marks(early), *mark;
+        rb_socket_send(&wire->socket, frames_pop(early));
+        while ((mark = rb_marks_pop(&marks)) != NULL) wire_mark(wire, mark);
+    }
     rb_free(early);
     if (link->state == LINK_CLOSING)
         wire_close(wire, (rb_err)link->why);

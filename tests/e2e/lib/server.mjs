@@ -97,6 +97,8 @@ export class Server {
         this.port = Number(new URL(hello.url).port);
         this.token = hello.client_token;
         this.backendToken = hello.backend_token;
+        this.apiToken = hello.api_token;
+        this.user = { login: hello.user, pwd: hello.password };
         this.client = new Api(this.url, this.token);
         this.backend = new Api(this.url, this.backendToken);
         return this;

@@ -215,8 +215,11 @@ static void test_jobs(void **state)
                                "    log_max: 0\n"
                                "    environment: {PACE: 0.3, EMPTY: \"\", _x: 'a b'}\n"
                                "    memory_max: 2GiB\n"
-                               "    open_files_max: 64\n");
-    assert_int_equal(c.jobs.count, 2);
+                               "    open_files_max: 64\n"
+                               "    progress_interval: 0s\n"
+                               "  away: {external: true}\n"
+                               "  soon: {timeout: 30m, external: true, queue_max: 7}\n");
+    assert_int_equal(c.jobs.count, 4);
     const struct rb_config_job *plain = rb_config_job_find(&c, RB_STR("plain"));
     assert_ptr_equal(plain, &c.jobs.items[0]);
     assert_strings(plain->command, "/bin/sh");
@@ -235,6 +238,15 @@ static void test_jobs(void **state)
     assert_int_equal(plain->environment.count, 0);
     assert_int_equal(plain->memory_bytes_max, 0);
     assert_int_equal(plain->open_files_max, 1024);
+    assert_int_equal(plain->progress_interval_ms, 200);
+    assert_false(plain->is_external);
+    assert_int_equal(plain->scenario.n, 0);
+
+    const struct rb_config_job *away = rb_config_job_find(&c, RB_STR("away"));
+    assert_true(away->is_external);
+    assert_int_equal(away->command.count, 0);
+    assert_int_equal(away->timeout_ms, 86400000); /* not 30m, unless it is said */
+    assert_int_equal(rb_config_job_find(&c, RB_STR("soon"))->timeout_ms, 1800000);
 
     const struct rb_config_job *full = rb_config_job_find(&c, RB_STR("Full-2_"));
     assert_strings(full->command, "sh -c echo {a} {b}{other} ");
@@ -260,6 +272,7 @@ static void test_jobs(void **state)
     assert_str(full->environment.items[1].value, "");
     assert_str(full->environment.items[2].value, "a b");
     assert_int_equal(full->memory_bytes_max, 2ull << 30);
+    assert_int_equal(full->progress_interval_ms, 0);
     assert_int_equal(full->open_files_max, 64);
     assert_null(rb_config_job_find(&c, RB_STR("full-2_")));
     rb_config_fini(&c);

@@ -62,7 +62,7 @@ static void test_unknown_options(void **state)
          "c.yaml:3: socketio.rooms[0].keeep: unknown option; did you mean 'keep'?\n"},
         {"test: {clock_speed: 2}\n",
          "c.yaml:1: test: unknown option; known here: listen, data, threads, origins, log, tenants, "
-         "http, websocket, connection, limits, topics, jobs, socketio, accounts, envoy\n"},
+         "http, websocket, connection, limits, topics, files, jobs, socketio, accounts, envoy, era\n"},
     };
     ASSERT_ALL(cases, RB_BAD_CONFIG);
 }
@@ -142,6 +142,9 @@ static void test_wrong_values(void **state)
     "builds/*/log or "                                                                                       \
     "chat/**, as the key\n"
 #define KIND "jobs: {a: {command: [sh], routes: ["
+#define NO_WORK                                                                                              \
+    "missing; add a list, the program and its arguments, or 'external: true', or 'scenario: FILE'\n"
+#define TOO_MUCH_WORK "a kind has one of command, external and scenario; remove the others\n"
 
 static void test_wrong_texts(void **state)
 {
@@ -186,8 +189,13 @@ static void test_wrong_texts(void **state)
         {KIND "GET /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3]}}\n",
          "c.yaml:1: jobs.a.routes[0]: " ROUTE
          "'GET /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8...'\n"},
-        {"jobs: {a: {}}\n", "c.yaml:1: jobs.a.command: missing; add a list, each of its items text\n"},
-        {"jobs:\n  a:\n", "c.yaml:2: jobs.a.command: missing; add a list, each of its items text\n"},
+        {"jobs: {a: {}}\n", "c.yaml:1: jobs.a.command: " NO_WORK},
+        {"jobs:\n  a:\n", "c.yaml:2: jobs.a.command: " NO_WORK},
+        {"jobs: {a: {external: false}}\n", "c.yaml:1: jobs.a.command: " NO_WORK},
+        {"jobs:\n  a:\n    command: [sh]\n    external: true\n", "c.yaml:4: jobs.a.external: " TOO_MUCH_WORK},
+        {"jobs: {a: {scenario: /nonexistent/s.yaml}}\n",
+         "c.yaml:1: jobs.a.scenario: '/nonexistent/s.yaml' cannot be read: No such file or directory\n"},
+        {"jobs: {a: {scenario: \"\"}}\n", "c.yaml:1: jobs.a.scenario: expected text, not ''\n"},
         {"jobs: {a: {command: []}}\n", "c.yaml:1: jobs.a.command: must not be empty\n"},
         {"jobs: {a: {command: [sh, ~]}}\n",
          "c.yaml:1: jobs.a.command[1]: expected text, not nothing; write a value, or remove the line\n"},
@@ -407,8 +415,7 @@ static void test_many_errors(void **state)
         "jobs:\n  a: {comand: [sh]}\nlisten: x\ntopics:\n  rules: {a: {retention: som}}\nthreads: y\n",
         RB_BAD_CONFIG,
         "c.yaml:2: jobs.a.comand: unknown option; did you mean 'command'?\n"
-        "c.yaml:2: jobs.a.command: missing; add a list, each of its items text\n"
-        "c.yaml:3: listen: " ADDRESS "'x'\n"
+        "c.yaml:2: jobs.a.command: " NO_WORK "c.yaml:3: listen: " ADDRESS "'x'\n"
         "c.yaml:5: topics.rules.a.retention: expected one of limits, none, last, count, age, bytes, not "
         "'som'\n"
         "c.yaml:6: threads: expected a whole number from 0 to 64, not 'y'\n");

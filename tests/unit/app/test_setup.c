@@ -32,6 +32,7 @@ static void test_rules_of_rooms(void **state)
         uint64_t age_ms;
     } want[] = {{"*/jobs/*", true, RB_CONFIG_KEEP_AGE_MS_MAX},
                 {"*/envoy/*", false, RB_CONFIG_KEEP_AGE_MS_MAX},
+                {"*/era/**", false, 3600000},
                 {"*/p/*", true, 86400000},
                 {"*/chat/*", false, 300000},
                 {"**", false, 180000}};
@@ -43,6 +44,44 @@ static void test_rules_of_rooms(void **state)
     }
     rb_arena_fini(&arena);
     rb_config_fini(&config);
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    struct rb_config config = parse("jobs:\n"
+                                    "  run: {command: [sh, x], progress_interval: 1s}\n"
+                                    "  away: {external: true}\n");
+    struct rb_arena arena = {0};
+    unsigned count;
+    const struct rb_job_kind *kinds = rb_setup_kinds(&config, "/opt/ringback", &arena, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(kinds[0].command_count, 2);
+    assert_string_equal(kinds[0].command[1], "x");
+    assert_null(kinds[0].command[2]);
+    assert_false(kinds[0].is_external);
+    assert_int_equal(kinds[0].progress_interval_ms, 1000);
+    assert_int_equal(kinds[1].command_count, 0);
+    assert_true(kinds[1].is_external);
+    rb_arena_fini(&arena);
+    rb_config_fini(&config);
+}
+
+static void test_own_url(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"127.0.0.1:0", "http://127.0.0.1:1234"}, {"0.0.0.0:80", "http://127.0.0.1:1234"},
+        {"\"[::]:80\"", "http://[::1]:1234"},     {"\"[fd00::7]:80\"", "http://[fd00::7]:1234"},
+        {"10.1.2.3:80", "http://10.1.2.3:1234"},
+    };
+    for (size_t i = 0; i < RB_COUNT(cases); i++) {
+        struct rb_arena arena = {0};
+        struct rb_config config = parse(rb_arena_fmt(&arena, "listen: %s\n", cases[i][0]).p);
+        assert_string_equal(rb_setup_url(&config, 1234, &arena), cases[i][1]);
+        rb_config_fini(&config);
+        rb_arena_fini(&arena);
+    }
 }
 
 static void test_door(void **state)
@@ -89,6 +128,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules_of_rooms),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_own_url),
         cmocka_unit_test(test_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

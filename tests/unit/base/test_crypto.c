@@ -63,8 +63,32 @@ static void test_hmac(void **state)
                         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* RFC 7914, section 12. */
+static void test_scrypt(void **state)
+{
+    (void)state;
+    unsigned char out[RB_SHA512_BYTES];
+    struct rb_scrypt_cost cost = {.log2_n = 4, .r = 1, .p = 1};
+    assert_true(rb_scrypt(RB_STR_NONE, RB_STR(""), cost, out, sizeof out));
+    assert_string_equal(hex(out, sizeof out),
+                        "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+                        "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906");
+    cost = (struct rb_scrypt_cost){.log2_n = 14, .r = 8, .p = 1};
+    assert_true(rb_scrypt(RB_STR("pleaseletmein"), RB_STR("SodiumChloride"), cost, out, sizeof out));
+    assert_string_equal(hex(out, sizeof out),
+                        "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
+                        "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887");
+    cost.log2_n = 15; /* more memory than OpenSSL grants unasked */
+    assert_true(rb_scrypt(RB_STR("x"), RB_STR("y"), cost, out, sizeof out));
+    static const struct rb_scrypt_cost wrong[] = {{0, 8, 1},  {15, 0, 1},  {15, 8, 0},
+                                                  {21, 8, 1}, {15, 33, 1}, {15, 8, 17}};
+    for (size_t i = 0; i < RB_COUNT(wrong); i++)
+        assert_false(rb_scrypt(RB_STR("x"), RB_STR("y"), wrong[i], out, sizeof out));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_digests), cmocka_unit_test(test_hmac)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_digests), cmocka_unit_test(test_hmac),
+                                       cmocka_unit_test(test_scrypt)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,21 @@ static void test_split(void **state)
     }
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *name;
+        bool is_in;
+    } rows[] = {
+        {"a", "a", true},       {"a,b,c", "a", true},  {"a,b,c", "c", true}, {"a,bc,d", "bc", true},
+        {"a,bc,d", "b", false}, {"a,b", "a,b", false}, {"a,,b", "", true},   {"a", "", false},
+        {"", "", false},        {NULL, "a", false},    {NULL, NULL, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(rb_str_lists(rb_str_of(rows[i].list), rb_str_of(rows[i].name)), rows[i].is_in);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -155,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_comparing), cmocka_unit_test(test_parts),   cmocka_unit_test(test_trim),
         cmocka_unit_test(test_split),     cmocka_unit_test(test_numbers), cmocka_unit_test(test_dup),
+        cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

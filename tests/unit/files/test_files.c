@@ -173,7 +173,7 @@ static void media_types_go_by_the_ending(void **state)
         {"", "application/octet-stream"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_str(media_type_of(rb_str_of(cases[i].name)), cases[i].type);
+        assert_str(rb_files_media_type(rb_str_of(cases[i].name)), cases[i].type);
 }
 
 int main(void)

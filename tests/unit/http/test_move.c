@@ -56,6 +56,32 @@ static void look_at_head(struct rb_request *request, void *arg)
     if (!is_wanted_here(request)) move(request);
 }
 
+/* Collected here, but wanted in pieces there. */
+static void add_piece(struct rb_request *request, rb_str piece)
+{
+    rb_str *pieces = request->arg;
+    *pieces = rb_arena_fmt(&request->arena, "%.*s%.*s", RB_STR_FMT(*pieces), RB_STR_FMT(piece));
+}
+
+static void want_pieces(struct rb_request *request, void *arg)
+{
+    (void)arg;
+    if (!is_wanted_here(request)) return;
+    request->arg = rb_arena_new(&request->arena, rb_str);
+    rb_request_stream_body(request, add_piece);
+}
+
+static void handle_pieces(struct rb_request *request, void *arg)
+{
+    if (!is_wanted_here(request)) {
+        handle(request, arg);
+        return;
+    }
+    assert_int_equal(request->body.n, 0);
+    rb_answer_header(request, "X-Place", place_name(request));
+    rb_answer(request, 200, RB_STR("text/plain"), *(rb_str *)request->arg);
+}
+
 static void refuse(struct rb_request *request, void *arg, rb_err err)
 {
     (void)arg;
@@ -100,6 +126,7 @@ static struct rb_router *make_router(void)
         {RB_HTTP1_POST, "/at/{place}", {.handler = handle, .on_refused = refuse}},
         {RB_HTTP1_GET, "/head/{place}", {.handler = handle, .on_head = look_at_head}},
         {RB_HTTP1_POST, "/head/{place}", {.handler = handle, .on_head = look_at_head, .on_refused = refuse}},
+        {RB_HTTP1_POST, "/pieces/{place}", {.handler = handle_pieces, .on_head = want_pieces}},
         {RB_HTTP1_GET, "/late/{place...}", {.handler = hold}},
         {RB_HTTP1_GET, "/big", {.handler = big}},
         {RB_HTTP1_GET, "/file", {.handler = big_file}},
@@ -158,6 +185,9 @@ static const char *const cases[][3] = {
     {POST("/at/b", "") LAST, "bb", ""},
     {POST("/head/b", "Expect: 100-continue\r\nContent-Length: 3\r\n") "abc" LAST, "bb", "abc"},
     {POST("/at/b", "Expect: 100-continue\r\nContent-Length: 3\r\n") "abc" LAST, "bb", "*bc"},
+    {POST("/pieces/b", "Content-Length: 3\r\n") "abc" LAST, "bb", "*bc"},
+    {POST("/pieces/b", CHUNKED) "1\r\na\r\n2\r\nbc\r\n0\r\n\r\n" LAST, "bb", "*bc"},
+    {POST("/pieces/b", "") LAST, "bb", ""},
     {"GET /at/b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "b", ""},
     {"GET /at/b HTTP/1.0\r\n\r\n", "b", ""},
 };

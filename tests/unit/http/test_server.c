@@ -66,6 +66,8 @@ static void file(struct rb_request *request, void *arg)
                                     .etag = RB_STR("\"v1,a\"")};
     rb_str value;
     if (rb_request_query(request, "weak", &value)) answer.etag = RB_STR("W/\"v1,a\"");
+    answer.is_inline = rb_request_query(request, "inline", &value);
+    if (rb_request_query(request, "dated", &value)) answer.modified_ms = 784111777999;
     rb_answer_with_file(request, &answer);
 }
 
@@ -485,6 +487,10 @@ static void files(void **state)
          "filename*=UTF-8''B%C3%A4r%20%221%22.txt\r\n",
          file_text},
         {FILE_GET(""), "200 OK", "X-Content-Type-Options: nosniff\r\n", file_text},
+        {GET("/file?inline", ""), "200 OK", "Content-Disposition: inline; filename=\"B_r _1_.txt\"; ",
+         file_text},
+        {GET("/file?inline", ""), "200 OK", "Content-Security-Policy: sandbox\r\n", file_text},
+        {GET("/file?dated", ""), "200 OK", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", file_text},
         {FILE_GET(""), "200 OK", "ETag: \"v1,a\"\r\nAccept-Ranges: bytes\r\n", file_text},
         {FILE_HEAD(""), "200 OK", "Content-Length: 36\r\n", ""},
         {FILE_GET("Range: bytes=10-12\r\n"), "206 Partial Content", "Content-Range: bytes 10-12/36\r\n",

@@ -13,7 +13,8 @@ struct fake {
     struct rig *rig;
     struct rb_loop *loop;
     const char *tenant, *client, *door, *space;
-    rb_err refusal; /* what it answers sends and calls with */
+    struct rb_conn_facts more; /* what it says beside these */
+    rb_err refusal;            /* what it answers sends and calls with */
     struct rb_buf got;
     uint32_t numbers[RB_CONN_CALLS_MAX + 1]; /* of the calls that came */
     unsigned call_count;
@@ -29,12 +30,13 @@ static struct fake *fake_of(struct rb_conn *conn)
 static void fake_describe(struct rb_conn *conn, struct rb_conn_facts *out)
 {
     struct fake *fake = fake_of(conn);
-    *out = (struct rb_conn_facts){.tenant = rb_str_of(fake->tenant),
-                                  .client = rb_str_of(fake->client),
-                                  .door = fake->door,
-                                  .transport = "none",
-                                  .address = RB_STR("::1"),
-                                  .space = rb_str_of(fake->space)};
+    *out = fake->more;
+    out->tenant = rb_str_of(fake->tenant);
+    out->client = rb_str_of(fake->client);
+    out->door = fake->door;
+    out->transport = "none";
+    if (!out->address.p) out->address = RB_STR("::1");
+    out->space = rb_str_of(fake->space);
 }
 
 static rb_err fake_send(struct rb_conn *conn, rb_str name, rb_str data)
@@ -161,11 +163,15 @@ struct asked {
     const char *tenant, *name, *data;
     uint64_t timeout_ms;
     rb_err why;
+    enum rb_receipt receipt;
+    rb_err (*visit)(struct rb_conn *conn, struct rb_conn_errand *errand);
+    const char *door; /* of the visit */
 
     struct rig *rig;
     bool is_sending;
     unsigned done_count;
     rb_err err;
+    enum rb_receipt reached;
     char reply[100];
     char row[500]; /* "client door space address topics" */
     char row_id[RB_HANDLE_TEXT_BYTES];
@@ -175,8 +181,8 @@ struct asked {
 static inline void note_row(struct asked *asked, const struct rb_conn_row *row)
 {
     struct rb_buf text = {0};
-    rb_buf_add_fmt(&text, "%.*s %s %.*s %.*s %u", RB_STR_FMT(row->client), row->door, RB_STR_FMT(row->space),
-                   RB_STR_FMT(row->address), row->topic_count);
+    rb_buf_add_fmt(&text, "%.*s %s %.*s %.*s %u", RB_STR_FMT(row->facts.client), row->facts.door,
+                   RB_STR_FMT(row->facts.space), RB_STR_FMT(row->facts.address), row->topic_count);
     for (unsigned i = 0; i < row->topic_count && i < RB_CONN_TOPICS_SHOWN; i++)
         rb_buf_add_fmt(&text, " %.*s", RB_STR_FMT(row->topics[i]));
     snprintf(asked->row, sizeof asked->row, "%s", rb_buf_text(&text));
@@ -190,6 +196,7 @@ static void on_errand_done(struct rb_conn_errand *errand)
     if (asked->is_sending || rb_loop_current() != errand->loop) abort();
     asked->done_count++;
     asked->err = errand->err;
+    asked->reached = errand->reached;
     snprintf(asked->reply, sizeof asked->reply, "%.*s", RB_STR_FMT(errand->reply));
     if (errand->row) note_row(asked, errand->row);
     rb_conn_errand_free(errand);
@@ -206,6 +213,9 @@ static void act_ask(void *arg)
     errand->data = rb_arena_copy(&errand->arena, rb_str_of(asked->data));
     errand->timeout_ms = asked->timeout_ms ? asked->timeout_ms : 600000;
     errand->why = asked->why;
+    errand->receipt = asked->receipt;
+    errand->visit = asked->visit;
+    errand->door = asked->door;
     asked->is_sending = true;
     rb_conn_errand_send(errand);
     asked->is_sending = false;
@@ -235,6 +245,8 @@ static inline rb_err ask_now(struct rig *rig, int loop, struct asked *asked)
 #define SEND(to_, data_) ((struct asked){.kind = RB_CONN_SEND, .to = (to_), .data = (data_)})
 #define CALL(to_, data_) ((struct asked){.kind = RB_CONN_CALL, .to = (to_), .data = (data_)})
 #define CLOSE(to_, why_) ((struct asked){.kind = RB_CONN_CLOSE, .to = (to_), .why = (why_)})
+#define RECEIPT(to_, receipt_) ((struct asked){.kind = RB_CONN_SEND, .to = (to_), .receipt = (receipt_)})
+#define VISIT(to_, visit_) ((struct asked){.kind = RB_CONN_VISIT, .to = (to_), .visit = (visit_)})
 #define SHOW(to_) ((struct asked){.kind = RB_CONN_SHOW, .to = (to_)})
 
 static inline rb_err send_to(struct rig *rig, int loop, struct rb_handle to, const char *data)
@@ -277,11 +289,19 @@ static inline uint32_t await_call(struct fake *fake)
     return fake->numbers[0];
 }
 
+static inline struct rb_hub_numbers numbers(const struct rig *rig)
+{
+    struct rb_hub_numbers all;
+    rb_hub_numbers(rig->hub, &all);
+    return all;
+}
+
 /* ---- searching ---- */
 
 struct found {
     struct rig *rig;
-    const char *client, *door, *topic;
+    const char *client, *door, *topic, *session, *capability, *application, *address;
+    const struct rb_filter *filter;
     unsigned limit;
     uint64_t at;
 
@@ -310,6 +330,11 @@ static inline void act_search(void *arg)
     search->client = rb_str_of(found->client);
     search->door = rb_str_of(found->door);
     search->topic = rb_str_of(found->topic);
+    search->session = rb_str_of(found->session);
+    search->capability = rb_str_of(found->capability);
+    search->application = rb_str_of(found->application);
+    search->address = rb_str_of(found->address);
+    search->filter = found->filter;
     search->limit = found->limit ? found->limit : RB_CONN_PAGE_MAX;
     search->at = found->at;
     rb_conn_search_send(search);

@@ -20,7 +20,7 @@ static void test_reply(void **state)
         assert_int_equal(asked.done_count, 1);
         fake.call_count = 0;
     }
-    assert_int_equal(rb_hub_late_replies(rig->hub), LOOPS);
+    assert_int_equal(numbers(rig).late_replies, LOOPS);
     fake_end(&fake);
 }
 
@@ -46,7 +46,7 @@ static void test_timeout(void **state)
     asked.timeout_ms = 1;
     assert_int_equal(ask_now(rig, 0, &asked), RB_CALL_TIMEOUT);
     assert_false(reply(&fake, await_call(&fake), false, "1"));
-    assert_int_equal(rb_hub_late_replies(rig->hub), 1);
+    assert_int_equal(numbers(rig).late_replies, 1);
     assert_int_equal(asked.done_count, 1);
     fake_end(&fake);
 }
@@ -146,11 +146,71 @@ static void test_too_many(void **state)
     free(asked);
 }
 
+/* A door may say how many. */
+static void test_calls_max(void **state)
+{
+    struct rig *rig = *state;
+    struct fake fake = {0};
+    struct rb_conn_ops few_ops = fake_ops;
+    struct asked asked[2];
+    few_ops.calls_max = 2;
+    fake_init(rig, &fake, 1, &few_ops);
+    on(fake.loop, act_announce, &fake);
+    for (int i = 0; i < 2; i++) {
+        asked[i] = CALL(fake.id, "1");
+        ask_later(rig, 0, &asked[i]);
+    }
+    assert_int_equal(ask_now(rig, 0, &CALL(fake.id, "1")), RB_TOO_MANY_REQUESTS);
+    for (int i = 0; i < 2; i++) assert_true(reply(&fake, fake.numbers[i], false, "1"));
+    for (int i = 0; i < 2; i++) assert_int_equal(outcome(&asked[i]), RB_OK);
+    fake_end(&fake);
+}
+
+/* Each is counted once, as what it came to. */
+static void test_numbers(void **state)
+{
+    struct rig *rig = *state;
+    struct fake fake = {0};
+    struct asked replied = {0}, failed = {0}, waiting[2];
+    fake_open(rig, &fake, 1);
+    replied = CALL(fake.id, "1");
+    ask_later(rig, 0, &replied);
+    reply(&fake, await_call(&fake), false, "1");
+    assert_int_equal(outcome(&replied), RB_OK);
+    failed = CALL(fake.id, "1");
+    ask_later(rig, 0, &failed);
+    settle(rig);
+    reply(&fake, fake.numbers[1], true, "1");
+    assert_int_equal(outcome(&failed), RB_CALL_FAILED);
+    struct asked late = CALL(fake.id, "1");
+    late.timeout_ms = 1;
+    assert_int_equal(ask_now(rig, 0, &late), RB_CALL_TIMEOUT);
+    for (int i = 0; i < 2; i++) {
+        waiting[i] = CALL(fake.id, "1");
+        ask_later(rig, 0, &waiting[i]);
+    }
+    settle(rig);
+    struct rb_hub_numbers now = numbers(rig);
+    assert_int_equal(now.connections, 1);
+    assert_int_equal(now.calls_waiting, 2);
+    fake_end(&fake);
+    for (int i = 0; i < 2; i++) assert_int_equal(outcome(&waiting[i]), RB_CONNECTION_LOST);
+    now = numbers(rig);
+    assert_int_equal(now.connections, 0);
+    assert_int_equal(now.calls_waiting, 0);
+    assert_int_equal(now.calls_replied, 1);
+    assert_int_equal(now.calls_failed, 1);
+    assert_int_equal(now.calls_timeout, 1);
+    assert_int_equal(now.calls_lost, 2);
+    assert_int_equal(now.late_replies, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_A_RIG(test_reply), ON_A_RIG(test_error),   ON_A_RIG(test_timeout),  ON_A_RIG(test_several),
-        ON_A_RIG(test_lost),  ON_A_RIG(test_refused), ON_A_RIG(test_too_many),
+        ON_A_RIG(test_reply),    ON_A_RIG(test_error),     ON_A_RIG(test_timeout),
+        ON_A_RIG(test_several),  ON_A_RIG(test_lost),      ON_A_RIG(test_refused),
+        ON_A_RIG(test_too_many), ON_A_RIG(test_calls_max), ON_A_RIG(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "test.h"
 
+#include "auth/auth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RIG_KINDS_MAX = 8, RIG_CALLS_MAX = 100, RIG_EVENTS_MAX = 20000 };
+enum { RIG_KINDS_MAX = 8, RIG_CALLS_MAX = 1000, RIG_EVENTS_MAX = 20000 };
 
 struct seen_event {
     rb_str name, data;
@@ -52,6 +53,8 @@ static struct rig {
     unsigned kind_count;
     struct rb_announcer announcer;
     uint32_t tenant_jobs_max;
+    struct rb_auth *auth; /* that lends tokens, if wants_auth */
+    bool wants_auth;
     struct rb_jobs_call *calls[RIG_CALLS_MAX]; /* all that were asked, freed at the end */
     unsigned call_count;
     struct rb_arena arena;
@@ -81,7 +84,17 @@ static inline struct rb_job_kind *rig_kind(const char *name, const char *script)
         .result_bytes_max = 1000000,
         .result_keep_ms = 3600000,
         .log_bytes_max = 10000,
+        .progress_interval_ms = 200,
     };
+    return kind;
+}
+
+static inline struct rb_job_kind *rig_external_kind(const char *name)
+{
+    struct rb_job_kind *kind = rig_kind(name, "");
+    kind->is_external = true;
+    kind->command = NULL;
+    kind->command_count = 0;
     return kind;
 }
 
@@ -110,7 +123,10 @@ static inline void rig_open(void)
     rig.front = rb_loop_new("front");
     rig.back = rb_loop_new("back");
     rig.hub = rb_hub_new(rig.store, &rig.front, 1, rules, RB_COUNT(rules));
+    rig.auth = rig.wants_auth ? rb_auth_new(rig.store, &rig.front, 1) : NULL;
     struct rb_jobs_setup setup = {.loop = rig.back,
+                                  .auth = rig.auth,
+                                  .url = "http://127.0.0.1:8080",
                                   .store = rig.store,
                                   .hub = rig.hub,
                                   .files = rig.files,
@@ -156,6 +172,7 @@ static inline void rig_end_stop(void)
     for (unsigned i = 0; i < rig.call_count; i++) rb_jobs_call_free(rig.calls[i]);
     rig.call_count = 0;
     rb_jobs_free(rig.jobs);
+    rb_auth_free(rig.auth);
     rb_hub_free(rig.hub);
     rb_files_close(rig.files);
     rb_loop_free(rig.front);
@@ -271,6 +288,46 @@ static inline const struct rb_job_record *rig_get(rb_str id)
 static inline rb_err rig_cancel(rb_str id)
 {
     return rig_ask_about(RB_JOBS_CANCEL, id)->err;
+}
+
+/* One that is held. */
+static inline rb_str rig_hold(const char *kind, const char *params)
+{
+    struct rb_jobs_call *call = rig_start_call(kind, params);
+    call->is_held = true;
+    assert_int_equal(rig_ask(call)->err, RB_OK);
+    assert_int_equal(call->job.state, RB_JOB_STATE_QUEUED);
+    return call->job.id;
+}
+
+static inline struct rb_jobs_call *rig_release(rb_str id, const char *params)
+{
+    struct rb_jobs_call *call = rig_call();
+    call->what = RB_JOBS_RELEASE;
+    call->id = id;
+    call->params = rb_str_of(params);
+    return rig_ask(call);
+}
+
+static inline struct rb_jobs_call *rig_report(rb_str id, const char *report)
+{
+    struct rb_jobs_call *call = rig_call();
+    call->what = RB_JOBS_REPORT;
+    call->id = id;
+    call->report = rb_str_of(report);
+    return rig_ask(call);
+}
+
+static inline struct rb_jobs_call *rig_finish(rb_str id, enum rb_job_state state, const char *message,
+                                              const char *report)
+{
+    struct rb_jobs_call *call = rig_call();
+    call->what = RB_JOBS_FINISH;
+    call->id = id;
+    call->state = state;
+    call->message = rb_str_of(message);
+    call->report = rb_str_of(report);
+    return rig_ask(call);
 }
 
 /* ---- watching ---- */

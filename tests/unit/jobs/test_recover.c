@@ -5,7 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Both servers have these; the one that dies has "gone" too. All say their ready and wait, but `quick`. */
+/* Both servers have these; the one that dies has "gone" too. All say their ready and wait, but `quick` and
+ * `survey`, whose work is done elsewhere. */
 static void add_kinds(void)
 {
 #define SCRIPT                                                                                               \
@@ -28,9 +29,12 @@ static void add_kinds(void)
         if (i == 2) kind->kill_grace_ms = 1000000;
     }
     rig_kind("quick", "echo done > $RINGBACK_OUT/done");
+    rig_external_kind("survey");
 }
 
 /* ---- the server that dies ---- */
+
+enum { IDS = 9 };
 
 /* Writes the ids of its jobs, a line each, when they are as the test wants them. */
 static _Noreturn void serve(const char *dir)
@@ -41,19 +45,23 @@ static _Noreturn void serve(const char *dir)
     rig_open();
     rb_str quick = rig_start("quick", "{}"), again = rig_start("again", "{}"), once = rig_start("once", "{}");
     rb_str waiting = rig_start("once", "{}"), gone = rig_start("gone", "{}"), busy = rig_start("busy", "{}");
+    rb_str survey = rig_start("survey", "{}"), held = rig_hold("quick", "{}");
+    rb_str cancelled = rig_start("survey", "{}");
+    assert_int_equal(rig_report(survey, "{\"progress\":50,\"title\":\"Half\"}")->err, RB_OK);
+    assert_int_equal(rig_cancel(cancelled), RB_OK);
     rig_end(quick, NULL);
     rig_until_event(again, "ready");
     rig_until_event(once, "ready");
     rig_until_event(gone, "ready");
     rig_until_event(busy, "ready");
     assert_int_equal(rig_cancel(busy), RB_OK); /* it is asked to end, and does not */
-    const rb_str ids[] = {quick, again, once, waiting, gone, busy};
+    const rb_str ids[IDS] = {quick, again, once, waiting, gone, busy, survey, held, cancelled};
     for (size_t i = 0; i < RB_COUNT(ids); i++) printf("%.*s\n", RB_STR_FMT(ids[i]));
     fflush(stdout);
     for (;;) pause();
 }
 
-static void die_with_jobs(rb_str ids[6])
+static void die_with_jobs(rb_str ids[IDS])
 {
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
@@ -65,7 +73,7 @@ static void die_with_jobs(rb_str ids[6])
     }
     close(pipes[1]);
     FILE *lines = fdopen(pipes[0], "r");
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < IDS; i++) {
         char line[100];
         if (!fgets(line, sizeof line, lines)) fail_msg("the server did not get far");
         ids[i] = rb_arena_copy(&rig.arena, rb_str_sub(rb_str_of(line), 0, strlen(line) - 1));
@@ -85,10 +93,10 @@ static bool worker_is_gone(void)
 static void a_killed_server_loses_nothing(void **state)
 {
     (void)state;
-    rb_str ids[6];
+    rb_str ids[IDS];
     die_with_jobs(ids);
     const rb_str quick = ids[0], again = ids[1], once = ids[2], waiting = ids[3], gone = ids[4],
-                 busy = ids[5];
+                 busy = ids[5], survey = ids[6], held = ids[7], cancelled = ids[8];
     rb_str children[3] = {rig_read(rig_path("child.again")), rig_read(rig_path("child.once")),
                           rig_read(rig_path("child.busy"))};
     died_with_it = rig_path("worker.again");
@@ -115,6 +123,20 @@ static void a_killed_server_loses_nothing(void **state)
     assert_str(job->reason, "spawn_failed");
     assert_str(job->message, "The kind gone is no longer configured.");
     assert_int_equal(rig_end(busy, NULL)->state, RB_JOB_STATE_CANCELLED);
+
+    job = rig_get(survey);
+    assert_int_equal(job->state, RB_JOB_STATE_RUNNING);
+    assert_int_equal(job->attempt, 1);
+    assert_int_equal(rig_report(survey, "{\"progress\":70}")->err, RB_OK);
+    assert_int_equal(rig_finish(survey, RB_JOB_STATE_FINISHED, NULL, NULL)->err, RB_OK);
+    job = rig_end(survey, &seen);
+    assert_int_equal(job->state, RB_JOB_STATE_FINISHED);
+    assert_true(rb_str_starts(job->report, RB_STR("{\"progress\":70,")));
+    assert_int_equal(seen_count(seen, "running"), 1);
+    assert_int_equal(rig_get(cancelled)->state, RB_JOB_STATE_CANCELLED);
+    assert_int_equal(rig_get(held)->state, RB_JOB_STATE_QUEUED);
+    assert_int_equal(rig_release(held, NULL)->err, RB_OK);
+    assert_str(rig_result(rig_end(held, NULL)), "done\n");
 
     rig_until_event(again, "ready");
     job = rig_get(again);

@@ -78,6 +78,7 @@ static inline struct rb_job_record a_job(const char *id)
                                   .tenant = RB_STR("t"),
                                   .client = RB_STR("c"),
                                   .kind = RB_STR("k"),
+                                  .role = RB_STR("client"),
                                   .params = RB_STR("{}"),
                                   .created_ms = 1};
 }

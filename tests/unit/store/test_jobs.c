@@ -4,6 +4,7 @@
 static struct rb_job_record full_job(void)
 {
     struct rb_job_record job = a_job("job-1");
+    job.role = RB_STR("backend");
     job.params = RB_STR("{\"a\":1}");
     job.announce = RB_STR("{\"door\":\"x\"}");
     job.idempotency_key = RB_STR("key");
@@ -40,6 +41,7 @@ static void assert_same_job(const struct rb_job_record *a, const struct rb_job_r
     assert_same_str(a->tenant, b->tenant);
     assert_same_str(a->client, b->client);
     assert_same_str(a->kind, b->kind);
+    assert_same_str(a->role, b->role);
     assert_same_str(a->params, b->params);
     assert_same_str(a->announce, b->announce);
     assert_same_str(a->idempotency_key, b->idempotency_key);
@@ -73,6 +75,7 @@ static void test_every_column_comes_back(void **state)
 {
     struct fixture *f = *state;
     struct rb_job_record full = full_job(), least = a_job("job-2");
+    least.role = RB_STR_NONE;
     full.number = insert_job(f, &full);
     least.number = insert_job(f, &least);
     assert_int_equal(full.number, 1);
@@ -81,6 +84,7 @@ static void test_every_column_comes_back(void **state)
     struct rb_job_record found = read_job(f, full.number);
     assert_same_job(&found, &full);
     found = read_job(f, least.number);
+    least.role = RB_STR("client");
     assert_same_job(&found, &least);
 
     struct reading r = {.arena = &f->arena, .text = RB_STR("job-1")};
@@ -90,6 +94,24 @@ static void test_every_column_comes_back(void **state)
     assert_int_equal(rb_store_read_wait(f->store, read_job_fn, &r), RB_NOT_FOUND);
     r.number = 3;
     assert_int_equal(rb_store_read_wait(f->store, read_job_by_number_fn, &r), RB_NOT_FOUND);
+}
+
+static void test_parameters_that_come_later(void **state)
+{
+    struct fixture *f = *state;
+    struct rb_job_record full = full_job(), other = a_job("job-2");
+    full.number = insert_job(f, &full);
+    other.number = insert_job(f, &other);
+    struct rb_tx *tx = rb_tx_new();
+    rb_tx_job_params(tx, full.number, RB_STR("{\"b\":2}"));
+    assert_int_equal(commit(f, tx), RB_OK);
+    full.params = RB_STR("{\"b\":2}");
+    struct rb_job_record found = read_job(f, full.number);
+    assert_same_job(&found, &full);
+    assert_str(read_job(f, other.number).params, "{}");
+    tx = rb_tx_new();
+    rb_tx_job_params(tx, 77, RB_STR("{}"));
+    assert_int_equal(commit(f, tx), RB_NOT_FOUND);
 }
 
 /* Texts handed in may go at once: the transaction has copies. */
@@ -169,6 +191,7 @@ static void test_update_writes_what_may_change_and_nothing_else(void **state)
     struct rb_job_record expected = full_job(), found = read_job(f, first.number);
     expected.number = first.number;
     expected.id = first.id;
+    expected.role = first.role;
     expected.params = first.params;
     expected.announce = first.announce;
     expected.idempotency_key = first.idempotency_key;
@@ -386,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_column_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parameters_that_come_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_handed_in_is_copied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty_texts_come_back_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_update_writes_what_may_change_and_nothing_else, set_up,

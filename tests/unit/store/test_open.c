@@ -181,6 +181,47 @@ static void test_steps_are_taken_once_and_all_or_none(void **state)
     rb_db_close(&db);
 }
 
+/* A database as the releases before made it, with a job in it. */
+static void make_old(struct fixture *f, unsigned version)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/ringback.db", f->dir);
+    struct rb_schema schema = {rb_schema.steps, version};
+    struct rb_db db;
+    assert_int_equal(rb_db_open(&db, path, RB_DB_WRITES), RB_OK);
+    assert_int_equal(rb_migrate(&db, &schema, true, &f->why), RB_OK);
+    assert_int_equal(
+        rb_db_exec(&db,
+                   "INSERT INTO jobs (id, tenant, client, kind, state, attempt, cancel_requested, created_ms,"
+                   " started_ms, ended_ms, not_before_ms, expires_ms, result_bytes, params, log_tail)"
+                   " VALUES ('old', 't', 'c', 'k', 1, 2, 0, 5, 6, 0, 0, 0, 0, '{\"a\":1}', x'6c6f67')"),
+        RB_OK);
+    rb_db_close(&db);
+}
+
+static void test_old_databases_are_brought_up(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned version = 1; version < rb_schema.count; version++) {
+        make_old(f, version);
+        expect_refusal(f, false, RB_NOT_A_STORE, "start the server once");
+        assert_int_equal(open_store(f, true), RB_OK);
+        struct reading r = read_open_jobs(f);
+        assert_int_equal(r.count, 1);
+        assert_str(r.jobs[0].id, "old");
+        assert_str(r.jobs[0].role, "client");
+        assert_str(r.jobs[0].params, "{\"a\":1}");
+        assert_str(r.jobs[0].log_tail, "log");
+        struct rb_job_record job = a_job("new");
+        assert_int_equal(insert_job(f, &job), 2);
+        close_store(f);
+        run_sql(f, "PRAGMA journal_mode = DELETE");
+        char path[300];
+        snprintf(path, sizeof path, "%s/ringback.db", f->dir);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 /* ---- a real disk that is full ---- A file system of 1 MiB in a name space of the child's own; needs to be
  * root. */
 
@@ -255,6 +296,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_no_database, set_up_dir, tear_down),
         cmocka_unit_test_setup_teardown(test_steps_are_taken_once_and_all_or_none, set_up_dir, tear_down),
+        cmocka_unit_test_setup_teardown(test_old_databases_are_brought_up, set_up_dir, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,7 @@ static void test_tokens_come_back(void **state)
     struct fixture *f = *state;
     struct rb_token_record tokens[] = {a_token(1, "t", "b"), a_token(2, "t", "a"), a_token(3, "u", "a")};
     for (int i = 0; i < 3; i++) assert_int_equal(insert_token(f->store, &tokens[i]), RB_OK);
-    assert_int_equal(insert_token(f->store, &tokens[0]), RB_STORE_FAILED); /* the same hash */
+    assert_int_equal(insert_token(f->store, &tokens[0]), RB_CONFLICT); /* the same hash */
     reopen_store(f);
 
     struct token_reading r = {.arena = &f->arena};

@@ -334,9 +334,8 @@ static void test_every_statement_uses_an_index(void **state)
     sqlite3 *db = open_file(f);
     int steps = 0;
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-        if (strstr(statements[i].name, "S_OF_TENANT")) { /* for people, and all of them */
-            if (strstr(statements[i].name, "TOKENS") || strstr(statements[i].name, "ACCOUNTS")) continue;
-        }
+        bool is_for_people = strstr(statements[i].name, "S_OF_TENANT") && !strstr(statements[i].name, "JOBS");
+        if (is_for_people) continue; /* all of them */
         sqlite3_stmt *statement;
         assert_int_equal(sqlite3_prepare_v2(db, statements[i].sql, -1, &statement, NULL), SQLITE_OK);
         for (; sqlite3_step(statement) == SQLITE_ROW; steps++) {

@@ -74,7 +74,7 @@ static void test_queue(void **state)
         }
         assert_true(frames_are_empty(&queue));
         assert_int_equal(queue.bytes, 0);
-        assert_null(queue.blobs); /* it owns nothing then */
+        assert_null(queue.entries); /* it owns nothing then */
     }
 }
 
@@ -120,13 +120,68 @@ static void test_no_memory(void **state)
     assert_true(frames_are_empty(&queue));
 }
 
+/* ---- marks ---- */
+
+struct noted {
+    struct rb_mark mark;
+    unsigned reached, written;
+};
+
+static void on_reached(struct rb_mark *mark, bool is_written)
+{
+    struct noted *noted = RB_OUTER(mark, struct noted, mark);
+    noted->reached++;
+    noted->written += is_written;
+}
+
+static void put(struct frame_queue *queue, struct noted *noted)
+{
+    *noted = (struct noted){.mark.reached = on_reached};
+    frames_mark(queue, &noted->mark);
+}
+
+static void expect_mark(const struct noted *noted, unsigned reached, unsigned written)
+{
+    assert_int_equal(noted->reached, reached);
+    assert_int_equal(noted->written, written);
+}
+
+static void test_marks(void **state)
+{
+    (void)state;
+    struct frame_queue queue = {0};
+    struct noted at_once, first[2], second, third, fourth;
+    put(&queue, &at_once);
+    expect_mark(&at_once, 1, 1);
+    frames_push(&queue, blob_of(items, 2));
+    for (int i = 0; i < 2; i++) put(&queue, &first[i]);
+    frames_push(&queue, blob_of(items, 1));
+    put(&queue, &second);
+    frames_push(&queue, blob_of(items, 1));
+    put(&queue, &third);
+    for (int i = 0; i < 8; i++) frames_push(&queue, blob_of(items, 1)); /* the ring grows */
+    put(&queue, &fourth);
+
+    frames_skip(&queue);
+    expect_mark(&first[0], 0, 0); /* half of the blob is still to come */
+    frames_skip(&queue);
+    for (int i = 0; i < 2; i++) expect_mark(&first[i], 1, 1);
+    struct rb_mark *taken = frames_take_marks(&queue);
+    assert_ptr_equal(taken, &second.mark);
+    assert_null(taken->next);
+    rb_blob_unref(frames_pop(&queue));
+    expect_mark(&second, 0, 0); /* it is the caller's */
+    frames_skip(&queue);
+    expect_mark(&third, 1, 1);
+    frames_fini(&queue);
+    expect_mark(&fourth, 1, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_next),
-        cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_pop),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_next),      cmocka_unit_test(test_queue), cmocka_unit_test(test_pop),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

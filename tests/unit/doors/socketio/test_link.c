@@ -292,8 +292,8 @@ static void test_upgrade_timeout(void **state)
 static void note_facts(void *arg)
 {
     (void)arg;
-    char address[RB_ADDRESS_TEXT_BYTES], text[RB_HANDLE_TEXT_BYTES];
-    link_address(last_link, address);
+    char address[RB_ADDRESS_TEXT_BYTES] = "", text[RB_HANDLE_TEXT_BYTES];
+    if (link_stream(last_link)) rb_address_of_peer(link_stream(last_link), address);
     link_sid(last_link, text);
     assert_string_equal(text, sid);
     assert_ptr_equal(link_loop(last_link), server.loop);
