@@ -96,21 +96,6 @@ static int compare_entries(const void *a, const void *b)
 
 /* ---- into place ---- */
 
-static rb_err sync_dir(struct rb_files *files, const char *dir, struct rb_buf *why)
-{
-    int fd = openat(files->dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return file_error(why, "open", dir, errno);
-    rb_err err = fsync(fd) == 0 ? RB_OK : file_error(why, "sync", dir, errno);
-    close(fd);
-    return err;
-}
-
-static rb_err make_results_dir(struct rb_files *files, const char *dir, struct rb_buf *why)
-{
-    if (mkdirat(files->dir_fd, dir, 0700) == 0) return sync_dir(files, "results", why);
-    return errno == EEXIST ? RB_OK : file_error(why, "make", dir, errno);
-}
-
 /* Syncs the file and learns its size, which for a ZIP is known only now. */
 static rb_err settle_file(const char *path, uint64_t *out_bytes, struct rb_buf *why)
 {
@@ -132,12 +117,12 @@ static rb_err put_in_place(struct rb_files *files, const char *from, rb_str job_
     RB_CHECK(job_id.n > 2);
     char dir[16];
     snprintf(dir, sizeof dir, "results/%.2s", job_id.p);
-    rb_err err = make_results_dir(files, dir, why);
+    rb_err err = durable_make(files, dir, "results", why);
     if (err == RB_OK) err = settle_file(from, &result->bytes, why);
     if (err != RB_OK) return err;
     if (renameat(AT_FDCWD, from, files->dir_fd, result->path.p) != 0)
         return file_error(why, "move to its place", from, errno);
-    return sync_dir(files, dir, why);
+    return durable_sync(files, dir, why);
 }
 
 static rb_str last_element(rb_str path)

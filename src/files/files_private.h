@@ -17,6 +17,11 @@ rb_err file_errno(int error); /* without the sentence */
 /* A regular file for reading, never through a link. RB_EXPIRED: it is not there. RB_STORE_FAILED. Blocks. */
 rb_err file_open_at(int dir_fd, const char *name, int *out_fd, uint64_t *out_bytes);
 
+/* durable.c: relative to the data directory. What has happened in it survives a power cut; one that is there
+ * already is fine. Both block. */
+rb_err durable_sync(struct rb_files *files, const char *dir, struct rb_buf *why);
+rb_err durable_make(struct rb_files *files, const char *dir, const char *parent, struct rb_buf *why);
+
 /* label.c: names that workers gave, as names that clients may see */
 rb_str label_of(struct rb_arena *arena,
                 rb_str name); /* valid UTF-8 without control characters and backslashes */

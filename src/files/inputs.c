@@ -28,32 +28,17 @@ static rb_str path_of(struct rb_arena *arena, rb_str job_id)
 
 /* ---- into its place ---- */
 
-static rb_err sync_dir(struct rb_files *files, const char *dir, struct rb_buf *why)
-{
-    int fd = openat(files->dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return file_error(why, "open", dir, errno);
-    rb_err err = fsync(fd) == 0 ? RB_OK : file_error(why, "sync", dir, errno);
-    close(fd);
-    return err;
-}
-
-static rb_err make_dir(struct rb_files *files, const char *dir, const char *parent, struct rb_buf *why)
-{
-    if (mkdirat(files->dir_fd, dir, 0700) == 0) return sync_dir(files, parent, why);
-    return errno == EEXIST ? RB_OK : file_error(why, "make", dir, errno);
-}
-
 static rb_err put_in_place(struct rb_files *files, rb_str job_id, const char *from, struct rb_buf *why)
 {
     struct rb_arena arena = {0};
     char dir[DIR_BYTES];
     dir_of(job_id, dir);
-    rb_err err = make_dir(files, "inputs", ".", why);
-    if (err == RB_OK) err = make_dir(files, dir, "inputs", why);
+    rb_err err = durable_make(files, "inputs", ".", why);
+    if (err == RB_OK) err = durable_make(files, dir, "inputs", why);
     if (err == RB_OK && chmod(from, 0400) != 0) err = file_error(why, "make read-only", from, errno);
     if (err == RB_OK && renameat(AT_FDCWD, from, files->dir_fd, path_of(&arena, job_id).p) != 0)
         err = file_error(why, "move to its place", from, errno);
-    if (err == RB_OK) err = sync_dir(files, dir, why);
+    if (err == RB_OK) err = durable_sync(files, dir, why);
     rb_arena_fini(&arena);
     return err;
 }

@@ -8,29 +8,8 @@ unset RINGBACK_OUT RINGBACK_INPUT CHECKIN_PACE CHECKIN_PIECE
 root=$(cd "$(dirname "$0")/../.." && pwd)
 checkin=$root/examples/checkin/checkin
 model=$root/examples/checkin/ticket-office.ifc
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
-
-passed=0
-failed=0
-
-check() { # WHAT COMMAND...: ok if the command succeeds
-    local what=$1 said
-    shift
-    if said=$("$@" 2>&1); then
-        echo "ok - $what"
-        passed=$((passed + 1))
-    else
-        echo "not ok - $what"
-        if [ -n "$said" ]; then head -n 10 <<<"$said" | sed 's/^/    /'; fi
-        failed=$((failed + 1))
-    fi
-}
-
-same() { # WANTED FOUND
-    [ "$1" = "$2" ] || { printf 'wanted: %s\nfound:  %s\n' "$1" "$2" && false; }
-}
+# shellcheck source-path=SCRIPTDIR source=checks.sh
+source "$root/tests/examples/checks.sh"
 
 # Runs it as the server does: no terminal, parameters on standard input, a fresh directory for the results.
 run() { # FILE PARAMETERS [VARIABLE=VALUE...]: results in out/, reports in reports, log in log, exit status in $status

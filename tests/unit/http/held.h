@@ -44,4 +44,15 @@ static inline void client_reset(int fd)
     close(fd);
 }
 
+enum { HALF_CLOSED, CLOSED, RESET, CUT, WAYS };
+
+/* How a client goes. */
+static inline void go(struct server *server, int fd, int way)
+{
+    if (way == RESET) client_reset(fd);
+    if (way == HALF_CLOSED) shutdown(fd, SHUT_WR);
+    if (way == CLOSED) close(fd);
+    if (way == CUT) server_call(server, cut_connections, server);
+}
+
 #endif

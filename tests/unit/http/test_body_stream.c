@@ -399,16 +399,6 @@ static void stopped_while_held(void **state)
 
 /* ---- clients that go ---- */
 
-enum { HALF_CLOSED, CLOSED, RESET, CUT, WAYS };
-
-static void go(int fd, int way)
-{
-    if (way == RESET) client_reset(fd);
-    if (way == HALF_CLOSED) shutdown(fd, SHUT_WR);
-    if (way == CLOSED) close(fd);
-    if (way == CUT) server_call(&server, cut_connections, &server);
-}
-
 static void gone_amid_the_body(void **state)
 {
     (void)state;
@@ -423,7 +413,7 @@ static void gone_amid_the_body(void **state)
             server.gone_count = 0;
             int fd = client_ask(&server, inputs[i]);
             settle(&server);
-            go(fd, way);
+            go(&server, fd, way);
             settle(&server);
             if (i == 1 && way != CUT) { /* who is not read from can go unseen */
                 assert_int_equal(server.gone_count, 0);

@@ -275,16 +275,6 @@ static void refused_later(void **state)
 
 /* ---- clients that go ---- */
 
-enum { HALF_CLOSED, CLOSED, RESET, CUT, WAYS };
-
-static void go(int fd, int way)
-{
-    if (way == RESET) client_reset(fd);
-    if (way == HALF_CLOSED) shutdown(fd, SHUT_WR);
-    if (way == CLOSED) close(fd);
-    if (way == CUT) server_call(&server, cut_connections, &server);
-}
-
 static void gone_amid_the_body(void **state)
 {
     (void)state;
@@ -300,7 +290,7 @@ static void gone_amid_the_body(void **state)
             int fd = client_ask(&server, inputs[i]);
             wait_for(&server.reached);
             settle(&server);
-            go(fd, way);
+            go(&server, fd, way);
             if (i < 3) wait_for(&server.reached);
             wait_for_streams(&server, 0);
             assert_int_equal(server.gone_count, i < 3 ? 1 : 0);
@@ -338,7 +328,7 @@ static void gone_before_anybody_cared(void **state)
             server.gone_count = 0;
             int fd = client_ask(&server, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
             wait_for(&server.reached);
-            go(fd, way);
+            go(&server, fd, way);
             if (way == RESET || way == CUT) wait_for_streams(&server, 0);
             settle(&server);
             server_call(&server, watch_held_not, NULL);
@@ -378,7 +368,7 @@ static void answered_before_it_was_told(void **state)
         wait_for(&server.reached);
         int other = client_ask(&server, "GET /he"); /* takes the memory in which the next request is read */
         settle(&server);
-        go(fd, way);
+        go(&server, fd, way);
         settle(&server);
         server_call(&server, watch_and_answer, &server);
         close(other);
