@@ -204,7 +204,7 @@ static void check_scenario_file(struct rb_config_reader *r, const struct rb_conf
     if (is_fine) rb_scenario_fini(&scenario);
     rest = rb_buf_str(&messages);
     while (!is_fine && rest.n > 0 && rb_str_split(&rest, '\n', &line))
-        if (line.n) rb_reader_error(r, &job->scenario, FMT("%.*s", RB_STR_FMT(clean(r, line))));
+        if (line.n) rb_reader_error(r, &job->scenario, rb_report_clean_line(r->scratch, line));
     rb_buf_fini(&messages);
 }
 

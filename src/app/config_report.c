@@ -1,5 +1,7 @@
 #include "app/config_report.h"
 
+enum { QUOTE_BYTES_MAX = 60, LINE_BYTES_MAX = 1000 };
+
 void rb_report_add(struct rb_report *report, bool is_warning, unsigned line, rb_str text)
 {
     size_t *seen = is_warning ? &report->warnings : &report->errors;
@@ -39,12 +41,11 @@ void rb_report_print(struct rb_report *report, struct rb_buf *out)
         rb_buf_add_fmt(out, "%s: and %zu more errors\n", report->name, report->errors - RB_REPORT_MAX);
 }
 
-rb_str rb_report_clean(struct rb_arena *arena, rb_str text)
+static rb_str clean(struct rb_arena *arena, rb_str text, size_t bytes_max)
 {
-    enum { BYTES_MAX = 60 };
     size_t n = text.n;
-    if (n > BYTES_MAX) {
-        n = BYTES_MAX;
+    if (n > bytes_max) {
+        n = bytes_max;
         while (n > 0 && ((unsigned char)text.p[n] & 0xc0) == 0x80) n--; /* never half a character */
     }
     rb_str copy = rb_arena_fmt(arena, "%.*s%s", (int)n, text.n ? text.p : "", text.n > n ? "..." : "");
@@ -52,6 +53,16 @@ rb_str rb_report_clean(struct rb_arena *arena, rb_str text)
     for (size_t i = 0; i < copy.n; i++)
         if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f) p[i] = ' ';
     return copy;
+}
+
+rb_str rb_report_clean(struct rb_arena *arena, rb_str text)
+{
+    return clean(arena, text, QUOTE_BYTES_MAX);
+}
+
+rb_str rb_report_clean_line(struct rb_arena *arena, rb_str text)
+{
+    return clean(arena, text, LINE_BYTES_MAX);
 }
 
 /* ---- typing errors ---- */

@@ -30,6 +30,8 @@ rb_str rb_report_line(struct rb_report *report, const struct rb_report_entry *en
 
 /* For quoting what a user wrote: one line, clipped. */
 rb_str rb_report_clean(struct rb_arena *arena, rb_str text);
+/* The same for a whole message that quotes: clipped only where nobody would read on. */
+rb_str rb_report_clean_line(struct rb_arena *arena, rb_str text);
 
 /* The candidate that `word` was probably meant to be: fewest typing errors, at most one in three letters;
  * case does not count. */

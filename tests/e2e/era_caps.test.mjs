@@ -362,7 +362,7 @@ test('hooks', async (t) => {
         },
     });
     const socket = await openToken(t, server);
-    const { connectionid, sessionid } = await socket.ok('connection_info');
+    const { connectionid } = await socket.ok('connection_info');
     assert.equal(await socket.error('poke', { a: 1 }), 1405);
     await socket.setup('game', 'quiet', 'broken', 'slow');
     socket.send('poke', { qid: 9, a: 1 });
@@ -372,7 +372,7 @@ test('hooks', async (t) => {
         'POST',
         '/claimed',
         'application/json',
-        { connectionid, sessionid, integration_point: 'p-dev', method: 'poke', params: { qid: 9, a: 1 } },
+        { connectionid, integration_point: 'p-dev', method: 'poke', params: { qid: 9, a: 1 } },
     ]);
     await socket.ok('note');
     assert.equal(await socket.error('broken'), 1500);

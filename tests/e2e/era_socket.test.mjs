@@ -249,7 +249,7 @@ test('shutting down', async (t) => {
 test('a job for each connection', async (t) => {
     const server = await start(t, { incoming_kind: 'echo' });
     const token = await openToken(t, server);
-    const { connectionid, sessionid } = await token.ok('connection_info');
+    const { connectionid } = await token.ok('connection_info');
     let jobs;
     await until(async () => {
         jobs = (await server.backend.get('/v1/jobs?kind=echo')).json.jobs;
@@ -257,7 +257,7 @@ test('a job for each connection', async (t) => {
     }, 'the job');
     assert.equal(jobs[0].client, 'dev-api');
     const params = (await server.backend.get(`/v1/jobs/${jobs[0].id}/result`)).json;
-    assert.deepEqual(params, { connectionid, sessionid, integration_point: 'p-dev', application: '' });
+    assert.deepEqual(params, { connectionid, integration_point: 'p-dev', application: '' });
 });
 
 test('within a second, many', async (t) => {

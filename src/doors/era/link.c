@@ -188,8 +188,6 @@ void era_link_put_origin(struct rb_json_out *out, const struct era_link *link)
     era_link_id(link, id);
     rb_json_put_key(out, "connectionid");
     rb_json_put_text(out, id);
-    rb_json_put_key(out, "sessionid");
-    rb_json_put_text(out, session->id);
     if (link->family == RB_ERA_USER) {
         rb_json_put_key(out, "user");
         rb_json_put_str(out, session->user_id);

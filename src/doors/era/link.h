@@ -74,7 +74,8 @@ void era_link_close(struct era_link *link, rb_err why, uint16_t code);
 void era_link_shut(struct rb_list *node, rb_err why);
 const struct rb_identity *era_link_who(const struct era_link *link); /* of one that is authorized */
 void era_link_id(const struct era_link *link, char out[RB_HANDLE_TEXT_BYTES]);
-/* "user_id", "login" or "integration_point"; and connectionid, sessionid: for hooks. Members. */
+/* Members, for hooks: connectionid, and `user` and `login`, or `integration_point`. Not the session's id,
+ * which opens the session: what jobs are started with is stored, and shown. */
 void era_link_put_origin(struct rb_json_out *out, const struct era_link *link);
 void era_link_send(struct era_link *link, struct rb_buf *take_text);
 

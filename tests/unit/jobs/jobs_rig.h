@@ -390,9 +390,18 @@ static inline struct seen *rig_watch_topic(rb_str topic)
     return seen;
 }
 
+static inline bool seen_has_begun(void *arg)
+{
+    return ((struct seen *)arg)->count > 0;
+}
+
+/* From `queued` on, which has come: who reads what is stored still might miss progress that is followed by
+ * more. */
 static inline struct seen *rig_watch(rb_str id)
 {
-    return rig_watch_topic(rb_job_topic(&rig.arena, RB_STR("t"), id));
+    struct seen *seen = rig_watch_topic(rb_job_topic(&rig.arena, RB_STR("t"), id));
+    run_until(rig.front, seen_has_begun, seen);
+    return seen;
 }
 
 static inline void rig_unwatch(struct seen *seen)
