@@ -58,13 +58,30 @@ static rb_err read_topic(struct rb_reader *reader, void *arg)
     return rb_read_cursors(reader, &load->arena, load->topic, &load->cursors, &load->cursor_count);
 }
 
+/* The last of the early letters that brings what the load has seen. */
+static const struct rb_mail *find_last_known(const struct rb_topic *home)
+{
+    const struct rb_mail *found = NULL;
+    for (struct rb_mail *letter = home->early_first; letter; letter = letter->next) {
+        if (letter->run != home_receive) continue;
+        uint64_t offset = RB_OUTER(letter, struct rb_publication, mail)->parts[0].event->offset;
+        if (offset && offset <= home->log.last_offset) found = letter;
+    }
+    return found;
+}
+
+/* A transient event before that letter is older than what stands in the log already: it can get no place any
+ * more. */
 static void run_early_letters(struct rb_topic *home)
 {
+    const struct rb_mail *last_known = find_last_known(home);
     struct rb_mail *letter = home->early_first;
     home->early_first = NULL;
     home->early_last = &home->early_first;
+    home->is_outrun = last_known != NULL;
     while (letter) {
         struct rb_mail *next = letter->next;
+        if (letter == last_known) home->is_outrun = false;
         letter->run(letter);
         letter = next;
     }
@@ -169,8 +186,8 @@ void home_receive(struct rb_mail *mail)
     }
     if (!home) home = home_open(shard, publication->topic);
     if (home_defer(home, mail)) return;
-    if (!is_stored && !give_offsets(home, publication)) {
-        rb_publication_fail(publication, RB_OVERLOADED);
+    if (!is_stored && (home->is_outrun || !give_offsets(home, publication))) {
+        rb_publication_fail(publication, home->is_outrun ? RB_GAP : RB_OVERLOADED);
         return;
     }
     take_in(home, publication);

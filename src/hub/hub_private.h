@@ -85,6 +85,7 @@ struct rb_topic {
     /* Homes only. */
     uint64_t members;                          /* shards with a replica, a bit each */
     struct rb_mail *early_first, **early_last; /* letters that came while opening, in order */
+    bool is_outrun;                            /* while those run that the load has overtaken */
     struct rb_map cursors;                     /* cursor.c: how far clients have confirmed */
     struct rb_timer upkeep;                    /* trims by age; ends the topic when it is idle */
     uint64_t stored_trim;                      /* up to which row id the store was told to forget */

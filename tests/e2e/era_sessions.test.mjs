@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Api } from './lib/api.mjs';
-import { advance, eraConfig, openUser } from './lib/era.mjs';
+import { advance, eraConfig, openToken, openUser } from './lib/era.mjs';
 import { startServer } from './lib/server.mjs';
 
 const sessions = '/rest/v1/iam/sessions';
@@ -71,6 +71,13 @@ test('token_clone_cookie: another session of the one whose cookie it is', async 
     assert.equal((await withBearer('DELETE', answer.json.session_token)).status, 204);
     assert.equal((await withCookie('GET', id)).status, 200);
     assertError(await login({ session_type: 'token_clone_cookie' }), 401);
+});
+
+test('the session of an outside system cannot be copied: it would outlive its token', async (t) => {
+    const socket = await openToken(t, server);
+    const { sessionid } = await socket.ok('connection_info');
+    const answer = await new Api(server.url, sessionid).post(sessions, { session_type: 'token_clone_cookie' });
+    assertError(answer, 403);
 });
 
 test('domain and td are the same', async () => {

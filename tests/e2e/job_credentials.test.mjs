@@ -5,7 +5,10 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Api, assertProblem } from './lib/api.mjs';
 import { openToken } from './lib/era.mjs';
+import { NativeSocket } from './lib/native_socket.mjs';
 import { startServer, temporaryDirectory, worker } from './lib/server.mjs';
+import { openStream } from './lib/sse.mjs';
+import { within } from './lib/wait.mjs';
 
 const config = {
     era: { enabled: true },
@@ -74,6 +77,23 @@ test('what was opened with it goes with it', async (t) => {
     assert.deepEqual(await statuses(), sessions.map(() => 401));
     socket.send('ping', { qid: 1 });
     assert.equal(await socket.end(), 4401);
+});
+
+test('what it has opened ends with it', async (t) => {
+    const dir = temporaryDirectory();
+    const { id } = await server.client.start('lend', { dir });
+    await server.client.event(id, 'ready');
+    const socket = await NativeSocket.open(t, server, tokenIn(dir));
+    assert.equal((await socket.ask({ op: 'whoami' })).op, 'ok');
+    const stream = await openStream(t, `${server.url}/v1/topics/news/events`, tokenIn(dir));
+    await server.backend.post('/v1/topics/news/events', { name: 'n', data: 'before' });
+    assert.equal((await stream.events.next('an event')).data, '"before"');
+    await server.client.delete(`/v1/jobs/${id}`);
+    await server.client.end(id);
+    socket.send({ op: 'whoami' });
+    assert.deepEqual(await socket.closed, { code: 4401, reason: 'unauthenticated' });
+    await server.backend.post('/v1/topics/news/events', { name: 'n', data: 'the last' });
+    await within('the end of the stream', stream.ended);
 });
 
 test('a crash takes it back too', async () => {

@@ -134,7 +134,10 @@ static void check_password(struct login *login, rb_json_val json)
 static void copy_session(struct login *login)
 {
     struct rb_session *former = era_session_of(login->door, login->request);
-    if (former) open_session(login, former);
+    if (former && !former->login.n) /* it would outlive its token */
+        era_answer_error(login->request, RB_FORBIDDEN, RB_STR("Only sessions of people are copied."));
+    else if (former)
+        open_session(login, former);
 }
 
 static bool read_type(struct login *login, rb_json_val json)

@@ -71,6 +71,7 @@ static void on_event(struct rb_conn *conn, struct rb_conn_sub *sub, const struct
     struct native_stream *stream = RB_OUTER(conn, struct native_stream, conn);
     struct holder *holder = holder_of(native_here(stream->door), conn);
     if (holder) holder_note(conn, holder, event);
+    if (rb_identity_has_ended(stream->identity)) end_later(stream, RB_UNAUTHENTICATED);
     if (stream->ends_at_final && (event->flags & RB_EVENT_FINAL)) end_later(stream, RB_OK);
 }
 

@@ -270,6 +270,7 @@ static void on_message(struct rb_socket *socket, enum rb_ws_opcode opcode, rb_st
 {
     struct native_socket *native = native_of(socket);
     socket_note_life(native);
+    if (rb_socket_is_closing(socket)) return;
     if (opcode == RB_WS_TEXT)
         handle(native, payload);
     else

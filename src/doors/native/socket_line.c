@@ -48,8 +48,18 @@ static void on_auth_late(struct native_socket *native)
     socket_close(native, RB_CONNECT_TIMEOUT);
 }
 
+/* Who was lent a token, that was taken back, is closed at the next sign of life, or in its place. */
+static bool is_over(struct native_socket *native)
+{
+    const struct rb_identity *identity = socket_identity(native);
+    if (!identity || !rb_identity_has_ended(identity)) return false;
+    socket_close(native, RB_UNAUTHENTICATED);
+    return true;
+}
+
 static void on_quiet(struct native_socket *native)
 {
+    if (is_over(native)) return;
     rb_socket_ping(&native->socket);
     native->state = SOCKET_WANTS_PONG;
     socket_wait_in(native, LINE_PONG);
@@ -67,7 +77,7 @@ static void on_lost(struct native_socket *native)
 
 void socket_note_life(struct native_socket *native)
 {
-    if (native->state != SOCKET_OPEN && native->state != SOCKET_WANTS_PONG) return;
+    if ((native->state != SOCKET_OPEN && native->state != SOCKET_WANTS_PONG) || is_over(native)) return;
     native->state = SOCKET_OPEN;
     socket_wait_in(native, LINE_QUIET);
 }

@@ -188,6 +188,46 @@ static void test_known_event_comes_late(void **state)
     hush(&listener);
 }
 
+struct overtaken {
+    struct rb_publication *progress, *final;
+};
+
+/* Both letters are there before the load, which the first one starts, can be over. */
+static void act_send_both(void *arg)
+{
+    struct overtaken *overtaken = arg;
+    rb_publication_send(overtaken->progress);
+    rb_publication_deliver(overtaken->final);
+}
+
+/* A transient event waits for its topic's load, which meets a stored event that was published after it. */
+static void test_load_overtakes_transient(void **state)
+{
+    struct rig *rig = *state;
+    struct listener listener = {0};
+    struct rb_event_spec progress = {.name = RB_STR("n"), .data = RB_STR("50"), .flags = RB_EVENT_TRANSIENT};
+    struct rb_event_spec final = {.name = RB_STR("n"), .data = RB_STR("2"), .flags = RB_EVENT_FINAL};
+    struct published published = {0};
+    sem_init(&published.done, 0, 0);
+    publish(rig, "t/durable/a", 1);
+    struct overtaken overtaken = {rb_publication_new(rig->hub, RB_STR("t/durable/a"), &progress,
+                                                     rig->loops[0], on_published, &published),
+                                  rb_publication_new(rig->hub, RB_STR("t/durable/a"), &final, NULL, NULL,
+                                                     NULL)};
+    struct rb_tx *tx = rb_tx_new();
+    rb_publication_store(overtaken.final, tx);
+    assert_int_equal(rb_store_commit_wait(rig->store, tx), RB_OK);
+    on(home_of(rig->hub, RB_STR("t/durable/a"))->loop, act_send_both, &overtaken);
+    sem_wait(&published.done);
+    assert_int_equal(published.err, RB_GAP);
+    rb_tx_free(tx);
+    publish_flags(rig, "t/durable/a", "51", RB_EVENT_TRANSIENT); /* later ones have their place */
+    listen_at(rig, &listener, 1, "t/durable/a", START_OLDEST);
+    expect(rig, &listener, "1 2 51 ");
+    hush(&listener);
+    sem_destroy(&published.done);
+}
+
 static void act_fill_room(void *arg)
 {
     struct rb_topic *home = home_named(arg, "t/durable/a");
@@ -357,6 +397,7 @@ int main(void)
         ON_A_RIG(test_no_memory_for_one_of_several),
         ON_A_RIG(test_joins_while_loading),
         ON_A_RIG(test_known_event_comes_late),
+        ON_A_RIG(test_load_overtakes_transient),
         ON_A_RIG(test_part_while_loading),
         ON_A_RIG(test_named_cursors),
         ON_A_RIG(test_transient_room_is_full),
