@@ -222,7 +222,7 @@ static int print_help(int argc, char **argv)
     printf("Ringback answers a slow API call at once, runs the work, and rings the caller back.\n\n"
            "usage: ringback COMMAND [flags]\n\n");
     for (size_t i = 0; i < RB_COUNT(commands); i++)
-        if (commands[i].help) printf("  %-9s %s\n", commands[i].name, commands[i].help);
+        if (commands[i].help) printf("  %-10s %s\n", commands[i].name, commands[i].help);
     printf("\n'ringback COMMAND --help' lists the flags of a command.\n");
     return RB_EXIT_OK;
 }
