@@ -32,6 +32,8 @@ docs: build
 	@build/ringback options >docs/reference/configuration.md
 	@build/ringback limits >docs/reference/limits.md
 	@build/ringback reasons >docs/reference/reasons.md
+	@build/ringback bimserver-methods >docs/reference/bimserver.md
+	@build/ringback bimserver-proto src/doors/bimserver/proto
 
 format:
 	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format-14 -i

@@ -214,6 +214,8 @@ static const struct command {
     {"version", "print the version", print_version},
     {"help", "print this", print_help},
     {"worker-exec", NULL, rb_worker_exec_main},
+    {"bimserver-methods", NULL, rb_bimserver_methods_main},
+    {"bimserver-proto", NULL, rb_bimserver_proto_main},
 };
 
 static int print_help(int argc, char **argv)

@@ -63,4 +63,8 @@ int rb_operation_main(int argc, char **argv);
 int rb_scenario_main(int argc, char **argv); /* scenario_run.c */
 int rb_bench_main(int argc, char **argv);    /* bench_cli.c */
 
+/* bimserver_cli.c */
+int rb_bimserver_methods_main(int argc, char **argv);
+int rb_bimserver_proto_main(int argc, char **argv);
+
 #endif

@@ -206,6 +206,17 @@ struct rb_config {
         } capabilities;
     } era;
 
+    struct {
+        bool is_enabled;
+        rb_str path;                               /* begins and ends with '/' */
+        rb_str site, default_tenant, checkin_kind; /* empty: none */
+        rb_str version;
+        struct rb_config_strings fetch, services;
+        uint64_t body_bytes_max, message_bytes_max;
+        uint64_t protobuf_port; /* 0 = none */
+        uint64_t protobuf_message_bytes_max;
+    } bimserver;
+
     struct rb_config_strings warnings; /* each a line as in the messages, for the log */
     struct rb_arena arena;
 };

@@ -56,7 +56,8 @@ static bool is_our_own(const struct rb_config *config, rb_str path)
     return (config->socketio.is_enabled && is_below(path, rb_str_sub(door, 0, door.n - 1))) ||
            (config->envoy.is_enabled && envoy.n > 1 && is_below(path, rb_str_sub(envoy, 0, envoy.n - 1))) ||
            (config->era.is_enabled && (is_below(path, RB_STR("/ws")) || is_below(path, RB_STR("/era/v1")) ||
-                                       is_below(path, RB_STR("/rest/v1"))));
+                                       is_below(path, RB_STR("/rest/v1")))) ||
+           rb_config_bimserver_has(config, path);
 }
 
 /* Method and path with the names of the parameters left out: what two routes must not have in common. All
@@ -389,6 +390,7 @@ void rb_config_check(struct rb_config_reader *r)
     for (size_t i = 0; i < config->jobs.count; i++) check_job(r, &config->jobs.items[i]);
     for (size_t i = 0; i < config->socketio.rooms.count; i++) check_room(r, &config->socketio.rooms.items[i]);
     rb_config_check_era(r);
+    rb_config_check_bimserver(r);
     if (r->report->errors > 0) return;
     check_numbers(r);
     for (size_t i = 0; i < config->socketio.rooms.count; i++)

@@ -190,6 +190,11 @@ static bool is_prefix(rb_str s)
     return is_path_template(rb_str_sub(s, 0, s.n - 1)) && rb_str_find(s, '{') < 0;
 }
 
+static bool is_root_prefix(rb_str s)
+{
+    return rb_str_is(s, "/") || is_prefix(s);
+}
+
 static bool is_namespace(rb_str s)
 {
     if (s.n == 0 || s.n > 255 || s.p[0] != '/' || has_control(s)) return false;
@@ -234,6 +239,8 @@ const struct rb_option_form rb_form_pattern = {
 const struct rb_option_form rb_form_topic = {is_topic_template, "a topic such as projects/{projectId}"};
 const struct rb_option_form rb_form_prefix = {is_prefix,
                                               "a path that begins and ends with '/', such as /socket.io/"};
+const struct rb_option_form rb_form_root_prefix = {
+    is_root_prefix, "'/', or a path that begins and ends with '/', such as /bimserver/"};
 const struct rb_option_form rb_form_namespace = {is_namespace, "a namespace such as / or /admin"};
 const struct rb_option_form rb_form_event = {is_event,
                                              "the name of an event that Socket.IO does not use itself"};

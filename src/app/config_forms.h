@@ -13,6 +13,7 @@ extern const struct rb_option_form rb_form_origin;
 extern const struct rb_option_form rb_form_pattern;       /* of topics */
 extern const struct rb_option_form rb_form_topic;         /* a topic with {placeholders} */
 extern const struct rb_option_form rb_form_prefix;        /* the path of a door */
+extern const struct rb_option_form rb_form_root_prefix;   /* the same, or "/" */
 extern const struct rb_option_form rb_form_namespace;     /* of Socket.IO */
 extern const struct rb_option_form rb_form_event;         /* of Socket.IO */
 extern const struct rb_option_form rb_form_route;         /* METHOD /path/{param} */

@@ -30,6 +30,9 @@ void rb_config_read(struct rb_config_reader *reader, const struct rb_yaml_node *
 /* The checks that one option cannot make alone. Does I/O: asks whether commands can be run. */
 void rb_config_check(struct rb_config_reader *reader);
 void rb_config_check_era(struct rb_config_reader *reader); /* the Era door's part of it */
+void rb_config_check_bimserver(struct rb_config_reader *reader);
+/* Whether the BIMserver door has this path itself. */
+bool rb_config_bimserver_has(const struct rb_config *config, rb_str path);
 /* The kind of jobs of this name; NULL: there is none, which is reported. */
 const struct rb_config_job *rb_config_check_kind(struct rb_config_reader *reader, const rb_str *name);
 

@@ -47,18 +47,26 @@ bool rb_demo_config(struct rb_buf *out)
     add_export(out, "target", "targets", examples);
     add_export(out, "source", "sources", examples);
     add_export(out, "pseudo", "pseudo", examples);
-    rb_buf_add_text(out,
-                    "  noop:\n" /* as little work as there can be: for measuring */
-                    "    command: [/bin/true]\n"
-                    "    concurrency: 4\n"
-                    "    queue_max: 1000000\n"
-                    "era: {enabled: true}\n"
-                    "socketio:\n"
-                    "  rooms:\n"
-                    "    - join: joinProcessRoom\n"
-                    "      leave: leaveProcessRoom\n"
-                    "      topic: projects/{projectId}\n"
-                    "      key: projectId\n"
-                    "      kinds: [process_export_target, process_export_source, process_export_pseudo]\n");
+    rb_buf_add_fmt(out,
+                   "  checkin:\n"
+                   "    command: [\"%s/checkin/checkin\"]\n"
+                   "    environment: {CHECKIN_PACE: \"0.02\"}\n"
+                   "    retry: true\n"
+                   "    result_keep: 3650d\n",
+                   examples);
+    rb_buf_add_text(
+        out, "  noop:\n" /* as little work as there can be: for measuring */
+             "    command: [/bin/true]\n"
+             "    concurrency: 4\n"
+             "    queue_max: 1000000\n"
+             "era: {enabled: true}\n"
+             "bimserver: {enabled: true, default_tenant: demo, checkin: checkin, services: [checkin]}\n"
+             "socketio:\n"
+             "  rooms:\n"
+             "    - join: joinProcessRoom\n"
+             "      leave: leaveProcessRoom\n"
+             "      topic: projects/{projectId}\n"
+             "      key: projectId\n"
+             "      kinds: [process_export_target, process_export_source, process_export_pseudo]\n");
     return !out->failed;
 }

@@ -404,6 +404,45 @@ const struct rb_option rb_options[] = {
      .form = &rb_form_url},
     {"era.capabilities.*.timeout", RB_OPTION_DURATION, CAPABILITY(timeout_ms), "10s",
      "How long the answer may take.", .min = 100, .max = HOURS(1)},
+
+    {"bimserver", RB_OPTION_SECTION,
+     .sentence = "The door for clients of BIMserver: calls as JSON and SOAP, `/stream`, `/upload`, `/download`. Its users are "
+                 "made by `ringback user add`."},
+    {"bimserver.enabled", RB_OPTION_BOOL, ROOT(bimserver.is_enabled), "false", "Whether the door is open."},
+    {"bimserver.path", RB_OPTION_STRING, ROOT(bimserver.path), "/",
+     "What stands before all its paths: `/`, or a context path as clients' addresses have it.",
+     .form = &rb_form_root_prefix},
+    {"bimserver.site", RB_OPTION_STRING, ROOT(bimserver.site), NULL,
+     "Where clients reach the server, `https://bim.example.com`, for the addresses that it gives out; without it they are "
+     "as a request's Host says.",
+     .form = &rb_form_url},
+    {"bimserver.default_tenant", RB_OPTION_STRING, ROOT(bimserver.default_tenant), NULL,
+     "The tenant of logins that name none (`tenant/login` does); without it they must.", .form = &rb_form_name},
+    {"bimserver.checkin", RB_OPTION_STRING, ROOT(bimserver.checkin_kind), NULL,
+     "The kind of job that a check-in is; without it there are none. A revision is kept as long as its job, so raise "
+     "the kind's `result_keep`.",
+     .form = &rb_form_name},
+    {"bimserver.services", RB_OPTION_STRINGS, ROOT(bimserver.services), NULL,
+     "Kinds of jobs that are offered as BIMbots services: their input is what is posted.", .max = 100,
+     .form = &rb_form_name},
+    {"bimserver.version", RB_OPTION_STRING, ROOT(bimserver.version), "1.6.0",
+     "The version of BIMserver that clients are told. From 1.5.183 on the Python client asks much more before it begins; "
+     "below 1.5.137 files on the stream come without a mark.",
+     .form = &rb_form_text},
+    {"bimserver.fetch", RB_OPTION_STRINGS, ROOT(bimserver.fetch), NULL,
+     "What the addresses begin with from which the server fetches files (`checkinFromUrl`), each with a '/' at its end; "
+     "without any it fetches none.",
+     .max = 100, .form = &rb_form_url},
+    {"bimserver.body_max", RB_OPTION_BYTES, ROOT(bimserver.body_bytes_max), "64MiB",
+     "The body of a call, with its file in base64, and a file that is fetched. Uploads: `files.upload_max`.",
+     .min = KIB(64), .max = MIB(256)},
+    {"bimserver.message_max", RB_OPTION_BYTES, ROOT(bimserver.message_bytes_max), "1MiB",
+     "One message from a client on the stream.", .min = KIB(1), .max = MIB(64)},
+    {"bimserver.protobuf_port", RB_OPTION_U64, ROOT(bimserver.protobuf_port), "0",
+     "The port on which calls as Protocol Buffers are taken, at the host of `listen`; 0 is none.", .min = 0,
+     .max = 65535},
+    {"bimserver.protobuf_message_max", RB_OPTION_BYTES, ROOT(bimserver.protobuf_message_bytes_max), "64MiB",
+     "One message there.", .min = KIB(64), .max = MIB(256)},
 };
 /* clang-format on */
 

@@ -71,6 +71,7 @@ static void on_close(struct rb_mail *mail)
     rb_native_close_all(serving->server->native, RB_SHUTTING_DOWN);
     rb_envoy_close_all(serving->server->envoy, RB_SHUTTING_DOWN);
     rb_era_close_all(serving->server->era, RB_SHUTTING_DOWN);
+    rb_bimserver_close_all(serving->server->bimserver, RB_SHUTTING_DOWN);
     serving->close_until_ms = rb_clock_ms() + CLOSE_GRACE_MS;
     rb_timer_start(serving->loop, &serving->close_timer, CLOSE_STEP_MS, on_close_step);
 }
@@ -79,7 +80,8 @@ static void on_drain(struct rb_mail *mail)
 {
     struct serving *serving = RB_OUTER(mail, struct serving, drain_mail);
     rb_listener_close(serving->listener);
-    serving->listener = NULL;
+    rb_listener_close(serving->pb_listener);
+    serving->listener = serving->pb_listener = NULL;
     rb_http_drain(serving->http);
 }
 
@@ -155,7 +157,9 @@ void rb_server_close(struct rb_server *server)
     for (unsigned i = 0; i < server->loop_count; i++) {
         struct serving *serving = &server->servings[i];
         if (serving->listen_fd >= 0) close(serving->listen_fd);
+        if (serving->pb_fd >= 0) close(serving->pb_fd);
         rb_listener_close(serving->listener);
+        rb_listener_close(serving->pb_listener);
         rb_http_free(serving->http);
         rb_net_free(serving->net);
     }
@@ -164,6 +168,7 @@ void rb_server_close(struct rb_server *server)
     rb_native_free(server->native);
     rb_envoy_door_free(server->envoy);
     rb_era_door_free(server->era);
+    rb_bimserver_door_free(server->bimserver);
     rb_sio_door_free(server->socketio);
     rb_router_free(server->router);
     rb_auth_free(server->auth);

@@ -60,7 +60,8 @@ static void open_loops(struct rb_server *server)
     server->loop_count = loops_wanted(server->setup.config);
     for (unsigned i = 0; i < server->loop_count; i++) {
         server->loops[i] = rb_loop_new("rb-loop");
-        server->servings[i] = (struct serving){.server = server, .loop = server->loops[i], .listen_fd = -1};
+        server->servings[i] =
+            (struct serving){.server = server, .loop = server->loops[i], .listen_fd = -1, .pb_fd = -1};
     }
 }
 
@@ -93,9 +94,22 @@ static void make_envoy(struct rb_server *server)
     server->envoy = rb_envoy_door_new(&setup);
 }
 
+static void make_bimserver(struct rb_server *server)
+{
+    struct rb_bimserver_setup setup = {.loops = server->loops,
+                                       .loop_count = server->loop_count,
+                                       .hub = server->hub,
+                                       .store = server->store,
+                                       .files = server->files,
+                                       .auth = server->auth,
+                                       .logins = server->logins,
+                                       .outgoing = server->outgoing};
+    rb_setup_bimserver(server->setup.config, &setup);
+    server->bimserver = rb_bimserver_door_new(&setup);
+}
+
 static void make_era(struct rb_server *server)
 {
-    server->outgoing = rb_outgoing_new();
     struct rb_era_setup setup = {.loops = server->loops,
                                  .loop_count = server->loop_count,
                                  .hub = server->hub,
@@ -138,14 +152,18 @@ static bool open_jobs(struct rb_server *server, struct rb_buf *why)
                                   .hub = server->hub,
                                   .files = server->files,
                                   .auth = server->auth,
-                                  .announcer = rb_sio_announcer(server->socketio),
+                                  .announcers = {rb_sio_announcer(server->socketio)},
+                                  .announcer_count = 1,
                                   .tenant_jobs_max = (uint32_t)config->limits.jobs_per_tenant,
                                   .url = rb_setup_url(config, server->port, &server->arena),
                                   .self_path =
                                       rb_arena_copy(&server->arena, rb_str_make(self_path, (size_t)n)).p};
+    if (server->bimserver)
+        setup.announcers[setup.announcer_count++] = rb_bimserver_announcer(server->bimserver);
     setup.kinds = rb_setup_kinds(config, setup.self_path, &server->arena, &setup.kind_count);
     if (rb_jobs_new(&setup, &server->jobs, why) != RB_OK) return false;
     rb_sio_set_jobs(server->socketio, server->jobs);
+    if (server->bimserver) rb_bimserver_set_jobs(server->bimserver, server->jobs);
     return true;
 }
 
@@ -193,6 +211,8 @@ static bool open_doors(struct rb_server *server, struct rb_buf *why)
         make_era(server);
         if (rb_era_add_routes(server->era, server->router, why) != RB_OK) return false;
     }
+    if (server->bimserver && rb_bimserver_add_routes(server->bimserver, server->router, why) != RB_OK)
+        return false;
     if (!server->setup.config->socketio.is_enabled) return true;
     return rb_sio_add_routes(server->socketio, server->router, why) == RB_OK;
 }
@@ -209,7 +229,24 @@ static bool open_listeners(struct rb_server *server, struct rb_buf *why)
         if (!rb_listen_socket(host, server->port, (uint32_t)config->connection.send_buffer_bytes,
                               &server->servings[i].listen_fd, &server->port, why))
             return false;
+    uint16_t pb_port = config->bimserver.is_enabled ? (uint16_t)config->bimserver.protobuf_port : 0;
+    if (pb_port && !rb_listen_is_free(host, pb_port, why)) return false;
+    for (unsigned i = 0; pb_port && i < server->loop_count; i++)
+        if (!rb_listen_socket(host, pb_port, (uint32_t)config->connection.send_buffer_bytes,
+                              &server->servings[i].pb_fd, &pb_port, why))
+            return false;
     return true;
+}
+
+static void open_pb(struct rb_server *server, unsigned i)
+{
+    struct serving *serving = &server->servings[i];
+    if (serving->pb_fd < 0) return;
+    void *pb =
+        rb_bimserver_open_pb(server->bimserver, i, serving->net, server->admission, server->connections_max);
+    serving->pb_listener = rb_listener_open(serving->loop, serving->pb_fd, rb_bimserver_accept_pb, pb);
+    rb_listener_set_gate(serving->pb_listener, rb_admission_is_open, server->admission);
+    serving->pb_fd = -1;
 }
 
 static void open_servings(struct rb_server *server)
@@ -236,6 +273,7 @@ static void open_servings(struct rb_server *server)
             rb_listener_open(serving->loop, serving->listen_fd, rb_http_accept, serving->http);
         rb_listener_set_gate(serving->listener, rb_admission_is_open, server->admission);
         serving->listen_fd = -1;
+        open_pb(server, i);
     }
 }
 
@@ -250,6 +288,9 @@ bool server_open_rooms(struct rb_server *server, struct rb_buf *why)
     open_hub(server);
     open_sessions(server);
     make_socketio(server);
+    const struct rb_config *config = server->setup.config;
+    if (config->era.is_enabled || config->bimserver.is_enabled) server->outgoing = rb_outgoing_new();
+    if (config->bimserver.is_enabled) make_bimserver(server);
     if (!open_jobs(server, why)) return false;
     make_native(server);
     if (!open_doors(server, why)) return false;

@@ -5,6 +5,7 @@
 #include "app/server.h"
 #include "auth/login.h"
 #include "auth/session.h"
+#include "doors/bimserver/bimserver.h"
 #include "doors/envoy/envoy.h"
 #include "doors/era/era.h"
 #include "doors/native/native.h"
@@ -23,8 +24,8 @@ struct serving {
     struct rb_loop *loop;
     struct rb_net *net;
     struct rb_http *http;
-    struct rb_listener *listener;
-    int listen_fd; /* until the listener has it; -1 then */
+    struct rb_listener *listener, *pb_listener; /* the second: of Protocol Buffers, NULL: none */
+    int listen_fd, pb_fd;                       /* until the listener has it; -1 then, or none */
     pthread_t thread;
     bool has_thread;
     struct rb_mail drain_mail, close_mail;
@@ -51,9 +52,10 @@ struct rb_server {
     struct rb_router *router;
     struct rb_sio_door *socketio;
     struct rb_native *native;
-    struct rb_envoy_door *envoy; /* NULL: it is not open */
-    struct rb_era_door *era;     /* likewise, and outgoing */
-    struct rb_outgoing *outgoing;
+    struct rb_envoy_door *envoy;         /* NULL: it is not open */
+    struct rb_era_door *era;             /* likewise */
+    struct rb_bimserver_door *bimserver; /* likewise */
+    struct rb_outgoing *outgoing;        /* NULL: no door needs it */
     struct rb_loop *jobs_loop;
     struct rb_loop *loops[LOOPS_MAX];
     struct serving servings[LOOPS_MAX];

@@ -39,7 +39,8 @@ static struct rb_config_strings command_of(const struct rb_config_job *job, cons
 struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, const char *self_path,
                                    struct rb_arena *arena, unsigned *out_count)
 {
-    struct rb_job_kind *kinds = rb_arena_array(arena, struct rb_job_kind, config->jobs.count + 1);
+    struct rb_job_kind *kinds =
+        rb_arena_array(arena, struct rb_job_kind, config->jobs.count + RB_BIMSERVER_KINDS);
     for (size_t i = 0; i < config->jobs.count; i++) {
         const struct rb_config_job *job = &config->jobs.items[i];
         struct rb_config_strings command = command_of(job, self_path, arena);
@@ -67,6 +68,8 @@ struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, const char *s
         };
     }
     *out_count = (unsigned)config->jobs.count;
+    for (unsigned i = 0; config->bimserver.is_enabled && i < RB_BIMSERVER_KINDS; i++)
+        kinds[(*out_count)++] = rb_bimserver_kinds[i];
     return kinds;
 }
 
@@ -103,7 +106,7 @@ static rb_str room_pattern(struct rb_arena *arena, rb_str topic)
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count)
 {
-    size_t most = config->topics.rules.count + config->socketio.rooms.count + 4;
+    size_t most = config->topics.rules.count + config->socketio.rooms.count + 5;
     struct rb_topic_rule *rules = rb_arena_array(arena, struct rb_topic_rule, most);
     unsigned count = 0;
     /* A job's events go with the job. */
@@ -116,6 +119,7 @@ struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struc
                                              .age_ms = RB_CONFIG_KEEP_AGE_MS_MAX,
                                              .is_policys = true}};
     rules[count++] = (struct rb_topic_rule){RB_STR(RB_ERA_TOPICS), {1000, 1 << 20, HOUR_MS, false, false}};
+    rules[count++] = (struct rb_topic_rule){RB_STR(RB_BIMSERVER_TOPICS), {0, 0, 0, false, false}};
     for (size_t i = 0; i < config->socketio.rooms.count; i++) {
         /* Results are kept for who comes back, and for who was connected all the time but joins late. */
         const struct rb_config_room *room = &config->socketio.rooms.items[i];

@@ -4,6 +4,7 @@
 #define RB_APP_SETUP_H
 
 #include "app/config.h"
+#include "doors/bimserver/bimserver.h"
 #include "doors/envoy/envoy.h"
 #include "doors/era/era.h"
 #include "doors/socketio/socketio.h"
@@ -15,8 +16,8 @@ struct rb_job_kind *rb_setup_kinds(const struct rb_config *config, const char *s
                                    struct rb_arena *arena, unsigned *out_count);
 /* Where processes on this machine reach the server: "http://127.0.0.1:8080". */
 const char *rb_setup_url(const struct rb_config *config, unsigned port, struct rb_arena *arena);
-/* Jobs' topics, tasks of the Envoy door, events of the Era door, the topics of rooms with kinds, the
- * configured rules, the defaults: in this order, the first that fits counts. */
+/* Jobs' topics, tasks of the Envoy door, events of the Era and BIMserver doors, the topics of rooms with
+ * kinds, the configured rules, the defaults: in this order, the first that fits counts. */
 struct rb_topic_rule *rb_setup_topic_rules(const struct rb_config *config, struct rb_arena *arena,
                                            unsigned *out_count);
 /* Fills what the configuration knows of the door: all but loops, hub, files and auth. */
@@ -27,6 +28,7 @@ const struct rb_account_record *rb_setup_accounts(const struct rb_config *config
 /* Likewise: all but loops, hub, store, tickets and signing. */
 void rb_setup_envoy(const struct rb_config *config, struct rb_envoy_setup *out);
 /* Likewise: what the configuration knows of it. */
+void rb_setup_bimserver(const struct rb_config *config, struct rb_bimserver_setup *out);
 void rb_setup_era(const struct rb_config *config, struct rb_arena *arena, struct rb_era_setup *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct cached {
@@ -18,18 +19,22 @@ struct cached {
 
 struct cache {
     struct rb_loop *loop;
+    uint64_t deletions; /* of the whole, when it was emptied last */
     struct rb_map tokens;
 };
 
 struct rb_auth {
     struct rb_store *store;
     struct rb_lending *lending;
+    _Atomic uint64_t deletions; /* of tokens, by this server */
     unsigned cache_count;
     struct cache caches[];
 };
 
 struct rb_auth_check {
+    struct rb_auth *auth;
     struct cache *cache;
+    uint64_t deletions;    /* when it began */
     rb_auth_done_fn *done; /* NULL: cancelled */
     void *arg;
     unsigned char hash[RB_SHA256_BYTES];
@@ -87,6 +92,7 @@ static bool is_expired(uint64_t expires_ms)
 static void remember(const struct rb_auth_check *check, const struct rb_identity *identity)
 {
     struct cache *cache = check->cache;
+    if (check->deletions != atomic_load(&check->auth->deletions)) return; /* it may have been this one */
     if (cache->tokens.count >= RB_AUTH_CACHE_MAX)
         forget_all(cache); /* simple, and rare: they are looked up again */
     struct cached *cached = rb_map_get(&cache->tokens, rb_str_make(check->hash, sizeof check->hash));
@@ -129,6 +135,20 @@ static struct cached *find_fresh(struct cache *cache, const unsigned char hash[R
     return NULL;
 }
 
+/* Rare, and so all of it is looked up anew. */
+static void heed_deletions(struct rb_auth *auth, struct cache *cache)
+{
+    uint64_t deletions = atomic_load(&auth->deletions);
+    if (cache->deletions == deletions) return;
+    forget_all(cache);
+    cache->deletions = deletions;
+}
+
+void rb_auth_forget(struct rb_auth *auth)
+{
+    atomic_fetch_add(&auth->deletions, 1);
+}
+
 static void check_lent(struct rb_auth *auth, const unsigned char hash[RB_SHA256_BYTES], rb_auth_done_fn *done,
                        void *arg)
 {
@@ -150,13 +170,16 @@ struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_
         return NULL;
     }
     struct cache *cache = cache_here(auth);
+    heed_deletions(auth, cache);
     struct cached *cached = find_fresh(cache, hash);
     if (cached) {
         done(arg, RB_OK, cached->identity);
         return NULL;
     }
     struct rb_auth_check *check = rb_new(struct rb_auth_check);
+    check->auth = auth;
     check->cache = cache;
+    check->deletions = cache->deletions;
     check->done = done;
     check->arg = arg;
     memcpy(check->hash, hash, sizeof hash);

@@ -2,7 +2,7 @@
  *
  * A token is 32 random characters (192 bits) behind a prefix; the store has only its SHA-256, so a token is
  * shown once, when it is made. Each loop caches what it looked up for a short time, so a token that was
- * revoked works at most that much longer. */
+ * revoked elsewhere works at most that much longer. */
 #ifndef RB_AUTH_AUTH_H
 #define RB_AUTH_AUTH_H
 
@@ -58,6 +58,8 @@ struct rb_auth_check;
  * Returns what can be cancelled, NULL when done was called. */
 struct rb_auth_check *rb_auth_check(struct rb_auth *auth, rb_str token, rb_auth_done_fn *done, void *arg);
 void rb_auth_cancel(struct rb_auth_check *check); /* done will not be called; NULL is fine */
+/* A token has been deleted: no loop believes any more what it looked up before this. Any thread. */
+void rb_auth_forget(struct rb_auth *auth);
 
 /* ---- lending ---- A token for the worker of a job, good until it is taken back; in memory only, never
  * cached, begins with "rbj_". rb_auth_check knows it like any other. Any thread. */

@@ -19,7 +19,7 @@ enum { BYTES_MAX_DEFAULT = 16 << 20 };
 struct parser {
     const char *start, *end;
     struct rb_json_node *nodes;
-    uint32_t count, cap;
+    uint32_t count, cap, count_max;
     uint32_t open; /* the innermost open container, if depth > 0 */
     uint32_t last; /* its last child; 0 = none yet */
     unsigned depth, depth_max;
@@ -32,7 +32,8 @@ struct parser {
 /* Steps take the place in the text and return the place behind what they took; NULL after failing here. */
 static const char *fail(struct parser *parser, rb_err err, const char *at)
 {
-    parser->err = err;
+    bool is_full = err == RB_OUT_OF_MEMORY && parser->count == parser->count_max;
+    parser->err = is_full ? RB_BODY_TOO_LARGE : err;
     parser->error_at = at;
     return NULL;
 }
@@ -44,7 +45,8 @@ static bool grow(struct parser *parser)
     size_t bytes = (size_t)(parser->end - parser->start), most = bytes / 2 + RB_JSON_DEPTH_MAX;
     size_t cap = parser->cap ? (size_t)parser->cap * 2 : bytes / 8 + 8;
     if (cap > most) cap = most;
-    RB_CHECK(cap > parser->cap);
+    if (cap > parser->count_max) cap = parser->count_max;
+    if (cap <= parser->cap) return false;
     struct rb_json_node *nodes = rb_try_realloc(parser->nodes, cap * sizeof *nodes);
     if (!nodes) return false;
     parser->nodes = nodes;
@@ -316,6 +318,7 @@ rb_err rb_json_parse(struct rb_json *out, rb_str text, const struct rb_json_limi
     struct parser parser = {.start = text.p,
                             .end = text.p + text.n,
                             .depth_max = limits.depth_max,
+                            .count_max = limits.values_max ? limits.values_max : UINT32_MAX,
                             .check_keys = !limits.allow_duplicates};
     if (!parse_text(&parser)) {
         rb_free(parser.nodes);

@@ -22,6 +22,7 @@ struct rb_json_limits {
     size_t bytes_max;      /* 0 = 16 MiB; more than 256 MiB - 1 is clamped to that */
     unsigned depth_max;    /* 0 = RB_JSON_DEPTH_MAX; more is clamped to it */
     bool allow_duplicates; /* rb_json_get gives the last one; walking meets them all */
+    uint32_t values_max;   /* with keys, for texts of strangers; 0 = none but what the text can hold */
 };
 
 enum rb_json_type {
@@ -51,8 +52,8 @@ typedef struct rb_json_val {
     uint32_t at;
 } rb_json_val;
 
-/* RB_BAD_JSON, RB_BAD_UTF8, RB_TOO_DEEP, RB_BODY_TOO_LARGE, RB_OUT_OF_MEMORY. On failure `out` owns nothing
- * but says error_at. */
+/* RB_BAD_JSON, RB_BAD_UTF8, RB_TOO_DEEP, RB_BODY_TOO_LARGE (also: too many values), RB_OUT_OF_MEMORY. On
+ * failure `out` owns nothing but says error_at. */
 rb_err rb_json_parse(struct rb_json *out, rb_str text, const struct rb_json_limits *limits_or_null);
 void rb_json_fini(struct rb_json *doc); /* safe on a zeroed one */
 

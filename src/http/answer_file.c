@@ -85,6 +85,7 @@ static void put_plain_name(struct rb_buf *out, rb_str label)
 static void add_disposition(struct rb_request *request, rb_str label, bool is_inline)
 {
     struct rb_buf value = {0};
+    if (is_inline && label.n == 0) return; /* it would say nothing */
     rb_buf_add_text(&value, is_inline ? "inline" : "attachment");
     if (label.n > 0) {
         rb_buf_add_text(&value, "; filename=\"");
@@ -108,6 +109,13 @@ static void answer_unsatisfiable(struct rb_request *request, uint64_t bytes)
     rb_answer_problem(request, RB_RANGE_NOT_SATISFIABLE, RB_STR_NONE);
 }
 
+/* Nothing of it is sent. */
+static void drop_file(const struct rb_answer_file *file)
+{
+    close(file->take_fd);
+    if (file->sent) file->sent->reached(file->sent, false);
+}
+
 static void send_part(struct rb_request *pub, int status, const struct rb_answer_file *file, uint64_t at,
                       uint64_t n)
 {
@@ -120,9 +128,10 @@ static void send_part(struct rb_request *pub, int status, const struct rb_answer
     bool is_sent = answer_send(request, &answer) && pub->head.method != RB_HTTP1_HEAD;
     if (is_sent) {
         rb_stream_send_file(&request->conn->stream, file->take_fd, at, n);
+        if (file->sent) rb_stream_mark(&request->conn->stream, file->sent);
         request->conn->is_sending_file = true;
     } else {
-        close(file->take_fd);
+        drop_file(file);
     }
     request_finish(request);
 }
@@ -139,7 +148,7 @@ void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file
     }
     rb_answer_header(request, "Accept-Ranges", RB_STR("bytes"));
     if (is_known_to_client(request, file->etag)) {
-        close(file->take_fd);
+        drop_file(file);
         rb_answer(request, 304, RB_STR_NONE, RB_STR_NONE);
         return;
     }
@@ -154,7 +163,7 @@ void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file
         send_part(request, 206, file, at, n);
         break;
     case RANGE_NOT_SATISFIABLE:
-        close(file->take_fd);
+        drop_file(file);
         answer_unsatisfiable(request, file->bytes);
         break;
     }

@@ -41,6 +41,7 @@ struct rb_route {
     rb_handler_fn *handler; /* the request is complete */
     void *arg;              /* of all of these */
     size_t body_max;        /* bytes; 0 = the server's */
+    bool is_last_resort;    /* a "{name...}": only for paths that no other route knows, by whatever method */
 
     /* The head is complete, the body (if there is one) not yet asked for nor read; comes before the handler
      * of each request, also of one without a body. It may:
@@ -201,13 +202,16 @@ void rb_answer_problem(struct rb_request *request, rb_err err, rb_str detail);
  * sends none, modified_ms 0 no Last-Modified. The descriptor is taken.
  *
  * is_inline: to be shown by the browser. It then comes with Content-Security-Policy: sandbox, since what is
- * in the file must not act as a page of ours. */
+ * in the file must not act as a page of ours; without a label it has no Content-Disposition. */
 struct rb_answer_file {
     int take_fd;
     uint64_t bytes;
     rb_str label, type, etag; /* etag with its quotes */
     uint64_t modified_ms;     /* wall clock */
     bool is_inline;
+    /* Reached when the kernel has all of what was asked of the file, or never will; perhaps from inside.
+     * NULL: nobody wants to know. */
+    struct rb_mark *sent;
 };
 void rb_answer_with_file(struct rb_request *request, const struct rb_answer_file *file);
 

@@ -172,13 +172,15 @@ static rb_err read_path(struct walk *walk)
     return err;
 }
 
-/* Whether one of these routes has the method; what methods there are is noted in any case. */
+/* Whether one of these routes has the method; what methods there are is noted in any case, but for last
+ * resorts: they come last, since they are a rest, and are taken when nothing was noted. */
 static bool take_route(struct walk *walk, struct route *const routes[METHODS])
 {
     for (unsigned i = 0; i < METHODS; i++)
-        if (routes[i]) walk->match->allowed |= 1u << i;
+        if (routes[i] && !routes[i]->what.is_last_resort) walk->match->allowed |= 1u << i;
     const struct route *route = routes[walk->method];
     if (!route && walk->method == RB_HTTP1_HEAD) route = routes[RB_HTTP1_GET];
+    if (route && route->what.is_last_resort && walk->match->allowed) route = NULL;
     walk->match->route = route;
     return route != NULL;
 }

@@ -104,7 +104,7 @@ bool rb_topic_name_is_valid(rb_str name)
 bool rb_topic_name_is_reserved(rb_str name)
 {
     return rb_str_starts(name, RB_STR("jobs/")) || rb_str_starts(name, RB_STR("envoy/")) ||
-           rb_str_starts(name, RB_STR("era/"));
+           rb_str_starts(name, RB_STR("era/")) || rb_str_starts(name, RB_STR("bim/"));
 }
 
 bool rb_event_name_is_valid(rb_str name)

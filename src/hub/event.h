@@ -21,6 +21,7 @@ struct rb_event_spec {
     uint32_t flags;
     uint32_t timeout_s; /* live ticket holders of the topic stay so long from now on (hub/policy.h); 0: as
                            before */
+    uint64_t time_ms;   /* wall clock: when it happened; 0: now */
 };
 
 struct rb_event {
@@ -50,8 +51,8 @@ rb_err rb_position_parse(rb_str text, struct rb_position *out);                 
 
 /* Names of topics (1 to 255 bytes) and events (1 to 128): UTF-8 without control characters. */
 bool rb_topic_name_is_valid(rb_str name);
-/* Topics that are somebody's own, the jobs', the Envoy tasks' and the Era door's: nobody else publishes
- * there. A name within its tenant. */
+/* Topics that are somebody's own, the jobs', the Envoy tasks', the Era door's and the BIMserver door's:
+ * nobody else publishes there. A name within its tenant. */
 bool rb_topic_name_is_reserved(rb_str name);
 bool rb_event_name_is_valid(rb_str name);
 

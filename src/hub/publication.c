@@ -11,7 +11,7 @@ static bool make_events(struct rb_publication *publication, const struct rb_even
     uint64_t now_ms = rb_clock_wall_ms();
     for (unsigned i = 0; i < publication->count; i++) {
         RB_CHECK(((specs[i].flags ^ specs[0].flags) & RB_EVENT_TRANSIENT) == 0);
-        struct rb_event *event = rb_event_new(&specs[i], now_ms);
+        struct rb_event *event = rb_event_new(&specs[i], specs[i].time_ms ? specs[i].time_ms : now_ms);
         if (!event) return false;
         publication->parts[i].event = event;
     }

@@ -24,6 +24,7 @@ void change_publish_state(struct change *change, const struct rb_job_record *rec
     change_publish(change, rb_job_topic(arena, record->tenant, record->id),
                    &(struct rb_event_spec){.name = rb_str_of(rb_job_state_name(record->state)),
                                            .data = record_event_data(arena, record),
+                                           .time_ms = record->ended_ms,
                                            .flags = flags});
 }
 

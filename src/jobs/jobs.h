@@ -44,10 +44,10 @@ struct rb_announcement {
     rb_str topic; /* complete name */
     struct rb_event_spec event;
 };
-enum { RB_ANNOUNCEMENTS_MAX = 4 };
-/* A door registers one. announce is the JSON that the door gave with the job's start. Runs on the jobs loop;
- * slices of the output are made in the arena. Returns how many of the RB_ANNOUNCEMENTS_MAX places it filled.
- */
+enum { RB_ANNOUNCEMENTS_MAX = 4, RB_ANNOUNCERS_MAX = 4 };
+/* A door registers one. announce is the JSON that was given with the job's start: whether it is its own, each
+ * sees by itself. Runs on the jobs loop; slices of the output are made in the arena. Returns how many of the
+ * RB_ANNOUNCEMENTS_MAX places it filled. */
 struct rb_announcer {
     unsigned (*announce)(void *arg, const struct rb_job_record *job, rb_str announce, struct rb_arena *arena,
                          struct rb_announcement *out);
@@ -63,9 +63,10 @@ struct rb_jobs_setup {
     struct rb_files *files;
     const struct rb_job_kind *kinds;
     unsigned kind_count;
-    uint32_t tenant_jobs_max;      /* open jobs of one tenant; more are RB_QUEUE_FULL. 0: no limit */
-    struct rb_announcer announcer; /* announce NULL: none */
-    const char *self_path;         /* of this program: it starts workers through itself (see runner.c) */
+    uint32_t tenant_jobs_max; /* open jobs of one tenant; more are RB_QUEUE_FULL. 0: no limit */
+    struct rb_announcer announcers[RB_ANNOUNCERS_MAX];
+    unsigned announcer_count;
+    const char *self_path; /* of this program: it starts workers through itself (see runner.c) */
     struct rb_auth
         *auth;       /* lends workers their tokens (RINGBACK_TOKEN), with the rights of the job's owner */
     const char *url; /* where workers reach this server (RINGBACK_URL) */

@@ -83,11 +83,12 @@ static void on_outcome_stored(struct change *change, rb_err err);
 
 static void add_announcements(struct change *change, const struct rb_job_record *record)
 {
-    const struct rb_announcer *announcer = &change->job->jobs->setup.announcer;
-    if (!announcer->announce || !record->announce.p) return;
+    const struct rb_jobs_setup *setup = &change->job->jobs->setup;
+    unsigned count = 0; /* what is one door's is nothing to the others */
     struct rb_announcement announcements[RB_ANNOUNCEMENTS_MAX] = {0};
-    unsigned count =
-        announcer->announce(announcer->arg, record, record->announce, &change->tx->arena, announcements);
+    for (unsigned i = 0; i < setup->announcer_count && record->announce.p && count == 0; i++)
+        count = setup->announcers[i].announce(setup->announcers[i].arg, record, record->announce,
+                                              &change->tx->arena, announcements);
     RB_CHECK(count <= RB_ANNOUNCEMENTS_MAX);
     for (unsigned i = 0; i < count; i++)
         change_publish(change, announcements[i].topic, &announcements[i].event);

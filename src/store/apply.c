@@ -103,6 +103,16 @@ static rb_err delete_token(struct rb_db *db, rb_str tenant, rb_str label)
     return rb_query_run_or(&query, RB_NOT_FOUND);
 }
 
+static rb_err sweep_tokens(struct rb_db *db, const struct rb_tx_op *op)
+{
+    struct rb_query query = rb_query_begin(db, RB_SQL_TOKENS_SWEEP);
+    rb_query_text(&query, op->tokens_sweep.tenant);
+    rb_query_text(&query, op->tokens_sweep.after);
+    rb_query_text(&query, op->tokens_sweep.before);
+    rb_query_number(&query, op->tokens_sweep.now_ms);
+    return rb_query_run(&query);
+}
+
 /* ---- all of them ---- */
 
 static rb_err apply_op(struct rb_db *db, struct rb_tx *tx, struct rb_tx_op *op, bool *has_unswept)
@@ -117,6 +127,7 @@ static rb_err apply_op(struct rb_db *db, struct rb_tx *tx, struct rb_tx_op *op, 
     case RB_OP_CURSOR_SET: return rb_topic_cursor_set(db, op->cursor.topic, op->cursor.name, op->cursor.id);
     case RB_OP_TOKEN_INSERT: return insert_token(db, &op->token);
     case RB_OP_TOKEN_DELETE: return delete_token(db, op->token_delete.tenant, op->token_delete.label);
+    case RB_OP_TOKENS_SWEEP: return sweep_tokens(db, op);
     case RB_OP_TICKET_INSERT: return rb_ticket_insert(db, &op->ticket.record, op->ticket.alive_max);
     case RB_OP_TICKET_USE: return rb_ticket_use(db, op->ticket.record.hash);
     case RB_OP_TICKETS_SWEEP: return rb_tickets_sweep(db, op->sweep.now_ms, op->sweep.called_ms);

@@ -83,6 +83,9 @@
     X(TOKEN_INSERT, "INSERT INTO tokens (hash, tenant, client, role, label, created_ms, expires_ms)"         \
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")                           \
     X(TOKEN_DELETE, "DELETE FROM tokens WHERE tenant = ?1 AND label = ?2")                                   \
+    X(TOKENS_SWEEP, "DELETE FROM tokens WHERE hash IN (SELECT hash FROM (SELECT hash, expires_ms FROM"       \
+                    " tokens WHERE tenant = ?1 AND label > ?2 AND label < ?3 ORDER BY label LIMIT 16)"       \
+                    " WHERE expires_ms BETWEEN 1 AND ?4)")                                                   \
     X(TOKEN_BY_HASH, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"          \
                      " WHERE hash = ?1")                                                                     \
     X(TOKENS_OF_TENANT, "SELECT hash, tenant, client, role, label, created_ms, expires_ms FROM tokens"       \

@@ -208,6 +208,9 @@ void rb_tx_cursor_set(struct rb_tx *tx, rb_str topic, rb_str name, uint64_t id);
 void rb_tx_token_insert(struct rb_tx *tx, const struct rb_token_record *token); /* RB_CONFLICT: the hash */
 /* All with this label, and their points; RB_NOT_FOUND when there is none. */
 void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label);
+/* Of the next 16 whose labels are between these, those that have expired. With a new token of a random label
+ * each time, few that have expired are there. */
+void rb_tx_tokens_sweep(struct rb_tx *tx, rb_str tenant, rb_str after, rb_str before, uint64_t now_ms);
 
 /* RB_TOO_MANY_REQUESTS when `alive_max` tickets of the topic have not expired; 0: any number may. */
 void rb_tx_ticket_insert(struct rb_tx *tx, const struct rb_ticket_record *ticket, uint32_t alive_max);

@@ -119,6 +119,15 @@ void rb_tx_token_delete(struct rb_tx *tx, rb_str tenant, rb_str label)
     op->token_delete.label = keep(tx, label);
 }
 
+void rb_tx_tokens_sweep(struct rb_tx *tx, rb_str tenant, rb_str after, rb_str before, uint64_t now_ms)
+{
+    struct rb_tx_op *op = add_op(tx, RB_OP_TOKENS_SWEEP);
+    op->tokens_sweep.tenant = keep(tx, tenant);
+    op->tokens_sweep.after = keep(tx, after);
+    op->tokens_sweep.before = keep(tx, before);
+    op->tokens_sweep.now_ms = now_ms;
+}
+
 void rb_tx_ticket_insert(struct rb_tx *tx, const struct rb_ticket_record *ticket, uint32_t alive_max)
 {
     struct rb_tx_op *op = add_op(tx, RB_OP_TICKET_INSERT);

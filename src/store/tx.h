@@ -15,6 +15,7 @@ enum rb_op_kind {
     RB_OP_CURSOR_SET,
     RB_OP_TOKEN_INSERT,
     RB_OP_TOKEN_DELETE,
+    RB_OP_TOKENS_SWEEP,
     RB_OP_TICKET_INSERT,
     RB_OP_TICKET_USE,
     RB_OP_TICKETS_SWEEP,
@@ -64,6 +65,10 @@ struct rb_tx_op {
         struct {
             rb_str tenant, label;
         } token_delete;
+        struct {
+            rb_str tenant, after, before;
+            uint64_t now_ms;
+        } tokens_sweep;
         struct {
             struct rb_ticket_record record;
             uint32_t alive_max;

@@ -34,6 +34,7 @@ static const struct part {
     {"calls", part_calls, true, "calls per second to 1000 connections, and how long one takes"},
     {"search", part_search, false, "one search of 100000 connections, and what the others feel of it"},
     {"envoy", part_envoy, true, "the Envoy door: 15000 sockets with a tick a second, calls per second"},
+    {"bimserver", part_bimserver, true, "the BIMserver door: states pushed to the endpoints of one topic"},
 };
 
 static volatile sig_atomic_t interrupted;
@@ -56,13 +57,13 @@ static void print_usage(FILE *out)
           "  --only PART,...      some of:\n",
           out);
     for (size_t i = 0; i < RB_COUNT(parts); i++)
-        fprintf(out, "                         %-8s %s\n", parts[i].name, parts[i].help);
+        fprintf(out, "                         %-9s %s\n", parts[i].name, parts[i].help);
     fputs("  --seconds N          of each measurement; default 5\n"
           "  --rounds N           in which rivals take turns; medians are of these; default 11\n"
           "  --jobs N             accept: stop after so many jobs\n"
           "  --callers N          accept: callers at the same time; default 64\n"
           "  --subscribers N      of the topic; default 1000\n"
-          "  --wide N             subscribers in part wide; default 10000\n"
+          "  --wide N             subscribers in parts wide and bimserver; default 10000\n"
           "  --connections N      memory: connections at most; default 19000\n"
           "  --away N             memory: seconds after most have left; default 30\n"
           "  --dir PATH           where the server's data directories are made; default $TMPDIR or /tmp.\n"

@@ -14,7 +14,7 @@ struct bench_options {
     unsigned jobs_max;     /* accept: stop after so many; 0 = by time only */
     unsigned callers;
     unsigned subscribers;
-    unsigned wide;        /* subscribers of the part of that name */
+    unsigned wide;        /* subscribers of the part of that name; endpoints */
     unsigned connections; /* memory: the most; slopes begin at 5/19 of it */
     unsigned away_s;      /* memory: how long after most have left */
 };
@@ -40,6 +40,7 @@ bool part_memory(struct bench *bench);
 bool part_calls(struct bench *bench);
 bool part_search(struct bench *bench);
 bool part_envoy(struct bench *bench);
+bool part_bimserver(struct bench *bench);
 
 /* Whether this process may have so many connections open. */
 bool bench_can_hold(unsigned connections);

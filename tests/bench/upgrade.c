@@ -26,7 +26,7 @@ static bool is_upgraded(const struct rb_http1_head *head)
            rb_str_is(rb_http1_find(head, "Sec-WebSocket-Accept"), accept);
 }
 
-bool upgrade_read(int fd)
+bool upgrade_take(int fd, struct rb_buf *out_rest)
 {
     static const struct rb_http1_limits limits = {.head_max = 4096};
     char bytes[4096];
@@ -41,7 +41,17 @@ bool upgrade_read(int fd)
         n += (size_t)more;
         step = rb_http1_answer(&head, rb_str_make(bytes, n), &scanned, false, &limits, &used, &err);
     }
-    return step == RB_HTTP1_DONE && used == n && is_upgraded(&head);
+    if (step != RB_HTTP1_DONE || !is_upgraded(&head)) return false;
+    rb_buf_add(out_rest, bytes + used, n - used);
+    return true;
+}
+
+bool upgrade_read(int fd)
+{
+    struct rb_buf rest = {0};
+    bool is_good = upgrade_take(fd, &rest) && rest.n == 0;
+    rb_buf_fini(&rest);
+    return is_good;
 }
 
 void frame_put(struct rb_buf *out, enum rb_ws_opcode opcode, rb_str payload)

@@ -62,7 +62,8 @@ static void test_unknown_options(void **state)
          "c.yaml:3: socketio.rooms[0].keeep: unknown option; did you mean 'keep'?\n"},
         {"test: {clock_speed: 2}\n",
          "c.yaml:1: test: unknown option; known here: listen, data, threads, origins, log, tenants, "
-         "http, websocket, connection, limits, topics, files, jobs, socketio, accounts, envoy, era\n"},
+         "http, websocket, connection, limits, topics, files, jobs, socketio, accounts, envoy, era, "
+         "bimserver\n"},
     };
     ASSERT_ALL(cases, RB_BAD_CONFIG);
 }

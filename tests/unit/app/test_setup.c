@@ -33,6 +33,7 @@ static void test_rules_of_rooms(void **state)
     } want[] = {{"*/jobs/*", true, RB_CONFIG_KEEP_AGE_MS_MAX},
                 {"*/envoy/*", false, RB_CONFIG_KEEP_AGE_MS_MAX},
                 {"*/era/**", false, 3600000},
+                {"*/bim/**", false, 0},
                 {"*/p/*", true, 86400000},
                 {"*/chat/*", false, 300000},
                 {"**", false, 180000}};

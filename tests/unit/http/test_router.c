@@ -172,10 +172,36 @@ static void refuses_patterns(void **state)
     rb_router_free(NULL);
 }
 
+static void last_resort_hides_no_route(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *expected;
+    } cases[] = {
+        {"GET /nowhere/at/all", "GET /{rest...} rest=nowhere/at/all"},
+        {"HEAD /nowhere", "GET /{rest...} rest=nowhere"},
+        {"POST /nowhere", "404"},
+        {"DELETE /v1/jobs", "405 GET, HEAD, OPTIONS"},
+        {"GET /v1/scratch/c/n", "405 PUT, DELETE, OPTIONS"},
+        {"GET /v1/jobs", "GET /v1/jobs"},
+    };
+    static const char pattern[] = "GET /{rest...}";
+    struct rb_router *router = make_router();
+    struct rb_route last = {.arg = (void *)(uintptr_t)pattern, .is_last_resort = true};
+    assert_int_equal(rb_router_add_route(router, RB_HTTP1_GET, RB_STR("/{rest...}"), &last), RB_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rb_arena arena = {0};
+        assert_str(outcome(router, cases[i].request, &arena), cases[i].expected);
+        rb_arena_fini(&arena);
+    }
+    rb_router_free(router);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds),
+        cmocka_unit_test(last_resort_hides_no_route),
         cmocka_unit_test(refuses_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,8 @@ static inline void rig_open(void)
                                   .files = rig.files,
                                   .kinds = rig.kinds,
                                   .kind_count = rig.kind_count,
-                                  .announcer = rig.announcer,
+                                  .announcers = {rig.announcer},
+                                  .announcer_count = rig.announcer.announce ? 1 : 0,
                                   .tenant_jobs_max = rig.tenant_jobs_max,
                                   .self_path = "/proc/self/exe"};
     assert_int_equal(rb_jobs_new(&setup, &rig.jobs, &why), RB_OK);

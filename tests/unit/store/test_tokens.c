@@ -86,6 +86,28 @@ static void test_tokens_come_back(void **state)
     assert_int_equal(r.count, 2);
 }
 
+static void test_what_has_expired_is_swept(void **state)
+{
+    struct fixture *f = *state;
+    struct token_reading r = {.arena = &f->arena, .tenant = RB_STR("t")};
+    struct rb_token_record tokens[] = {a_token(1, "t", "login-1"), a_token(2, "t", "login-2"),
+                                       a_token(3, "t", "login-3"), a_token(4, "t", "login-4"),
+                                       a_token(5, "t", "other"),   a_token(6, "u", "login-5")};
+    tokens[2].expires_ms = 0; /* never */
+    tokens[3].expires_ms = 5;
+    for (int i = 0; i < 6; i++) assert_int_equal(insert_token(f->store, &tokens[i]), RB_OK);
+    for (uint64_t now_ms = 3; now_ms <= 4; now_ms++) {
+        struct rb_tx *tx = rb_tx_new();
+        rb_tx_tokens_sweep(tx, r.tenant, RB_STR("login-1"), RB_STR("login."), now_ms);
+        assert_int_equal(rb_store_commit_wait(f->store, tx), RB_OK);
+        rb_tx_free(tx);
+        assert_int_equal(rb_store_read_wait(f->store, read_tokens_fn, &r), RB_OK);
+        assert_int_equal(r.count, now_ms == 3 ? 5 : 4);
+    }
+    assert_str(r.tokens[0].label, "login-1");
+    assert_str(r.tokens[1].label, "login-3");
+}
+
 static void test_the_command_line_works_beside_a_server(void **state)
 {
     struct fixture *f = *state;
@@ -124,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tokens_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_has_expired_is_swept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_command_line_works_beside_a_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_command_line_may_come_first, set_up_dir, tear_down),
     };
