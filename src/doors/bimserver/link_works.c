@@ -55,14 +55,31 @@ static void leave_call(struct link_work *work)
     rb_free(call);
 }
 
-static void refuse_call(struct bim_link *link)
+/* As an exception, under its id if it has one: whoever waits for the answer gets it. */
+static void refuse_call(struct bim_link *link, rb_str call)
 {
     struct rb_buf text = {0};
     struct rb_json_out out = {.buf = &text};
+    struct rb_json doc;
+    bool is_read = rb_json_parse(&doc, call, NULL) == RB_OK;
+    rb_json_val id = is_read ? rb_json_get(rb_json_root(&doc), "id") : (rb_json_val){0};
     rb_json_begin_object(&out);
-    rb_json_put_key(&out, "error");
+    if (rb_json_type(id) == RB_JSON_NUMBER) {
+        rb_json_put_key(&out, "id");
+        rb_json_put_raw(&out, rb_json_raw(id));
+    }
+    rb_json_put_key(&out, "response");
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "exception");
+    rb_json_begin_object(&out);
+    rb_json_put_key(&out, "__type");
+    rb_json_put_text(&out, "UserException");
+    rb_json_put_key(&out, "message");
     rb_json_put_text(&out, rb_reason(RB_TOO_MANY_REQUESTS)->sentence);
     rb_json_end_object(&out);
+    rb_json_end_object(&out);
+    rb_json_end_object(&out);
+    if (is_read) rb_json_fini(&doc);
     bim_link_send(link, &text);
 }
 
@@ -75,7 +92,7 @@ void bim_link_call(struct bim_link *link, rb_str text)
     call->work.leave = leave_call;
     if (is_much || !bim_link_work_begin(link, &call->work)) {
         rb_free(call);
-        refuse_call(link);
+        refuse_call(link, text);
         return;
     }
     call->bytes = (uint32_t)text.n;
