@@ -1,34 +1,19 @@
 #include "codec/deflate.h"
 
 #include "base/check.h"
-#include "base/mem.h"
+#include "codec/zlib_memory.h"
 
 #include <limits.h>
-#include <zlib.h>
 
 struct rb_deflate {
     z_stream zlib;
 };
 
-/* Through our own allocator, so that tests see it fail. */
-static voidpf allocate(voidpf arg, uInt count, uInt bytes)
-{
-    (void)arg;
-    return rb_try_alloc((size_t)count * bytes);
-}
-
-static void give_back(voidpf arg, voidpf memory)
-{
-    (void)arg;
-    rb_free(memory);
-}
-
 struct rb_deflate *rb_deflate_new(void)
 {
     enum { GZIP = 16 /* zlib's way to say it */, MEMORY_LEVEL = 8 };
     struct rb_deflate *encoder = rb_new(struct rb_deflate);
-    encoder->zlib.zalloc = allocate;
-    encoder->zlib.zfree = give_back;
+    zlib_use_our_memory(&encoder->zlib);
     int status = deflateInit2(&encoder->zlib, Z_BEST_SPEED, Z_DEFLATED, MAX_WBITS + GZIP, MEMORY_LEVEL,
                               Z_DEFAULT_STRATEGY);
     if (status == Z_OK) return encoder;

@@ -1,9 +1,8 @@
 #include "codec/inflate.h"
 
-#include "base/mem.h"
+#include "codec/zlib_memory.h"
 
 #include <limits.h>
-#include <zlib.h>
 
 struct rb_inflate {
     z_stream zlib;
@@ -12,25 +11,11 @@ struct rb_inflate {
     bool has_members; /* another may follow */
 };
 
-/* What peers can make us need goes through our own allocator, so that tests see it fail. */
-static voidpf allocate(voidpf arg, uInt count, uInt bytes)
-{
-    (void)arg;
-    return rb_try_alloc((size_t)count * bytes);
-}
-
-static void give_back(voidpf arg, voidpf memory)
-{
-    (void)arg;
-    rb_free(memory);
-}
-
 struct rb_inflate *rb_inflate_new(enum rb_inflate_form form, uint64_t output_bytes_max)
 {
     enum { GZIP = 16 }; /* zlib's way to say it */
     struct rb_inflate *decoder = rb_new(struct rb_inflate);
-    decoder->zlib.zalloc = allocate;
-    decoder->zlib.zfree = give_back;
+    zlib_use_our_memory(&decoder->zlib);
     decoder->left = output_bytes_max;
     decoder->has_members = form == RB_INFLATE_GZIP;
     int bits = form == RB_INFLATE_GZIP ? MAX_WBITS + GZIP : MAX_WBITS;

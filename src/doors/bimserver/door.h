@@ -55,6 +55,10 @@ void bim_await_leave(struct bim_await *await); /* done will not be called; NULL 
  * goes wrong is answered here: "Topic with id N not found", or `missing` with N behind it. */
 struct rb_jobs_call *bim_topic_call(struct bim_call *call, int what, const char *missing,
                                     void (*done)(struct bim_call *call, struct rb_jobs_call *job));
+/* The call's topicId; 0, which no job has, for what is none. */
+uint64_t bim_topic_number(const struct bim_call *call);
+/* Ends that job: RB_JOBS_CANCEL or RB_JOBS_FINISH. One that is over already is fine. */
+void bim_end_topic(struct bim_call *call, int what);
 /* A result: its state. */
 void bim_result_state(struct bim_call *call, const struct rb_job_record *job);
 

@@ -38,15 +38,40 @@ static void on_topic(struct rb_jobs_call *job)
     rb_jobs_call_free(job);
 }
 
+uint64_t bim_topic_number(const struct bim_call *call)
+{
+    int64_t topic = bim_long(call, "topicId");
+    return topic > 0 ? (uint64_t)topic : 0;
+}
+
 struct rb_jobs_call *bim_topic_call(struct bim_call *call, int what, const char *missing,
                                     void (*done)(struct bim_call *call, struct rb_jobs_call *job))
 {
     struct topic_ask *ask = rb_arena_new(&call->arena, struct topic_ask);
     *ask = (struct topic_ask){.call = call, .missing = missing, .done = done};
     struct rb_jobs_call *job = bim_jobs_call(call->host->door, call->who, what, on_topic, ask);
-    int64_t topic = bim_long(call, "topicId");
-    job->number = topic > 0 ? (uint64_t)topic : 0; /* no job has 0 */
+    job->number = bim_topic_number(call);
     return job;
+}
+
+static void on_ended(struct rb_jobs_call *job)
+{
+    struct bim_call *call = job->arg;
+    if (job->err == RB_NOT_FOUND)
+        bim_fail(call, "Topic with id %lld not found", (long long)bim_long(call, "topicId"));
+    else if (job->err && job->err != RB_CONFLICT)
+        bim_fail_reason(call, job->err);
+    else
+        bim_result_void(call);
+    rb_jobs_call_free(job);
+}
+
+void bim_end_topic(struct bim_call *call, int what)
+{
+    struct rb_jobs_call *job = bim_jobs_call(call->host->door, call->who, what, on_ended, call);
+    job->number = bim_topic_number(call);
+    job->state = RB_JOB_STATE_FINISHED;
+    rb_jobs_call_send(job);
 }
 
 void bim_result_state(struct bim_call *call, const struct rb_job_record *job)

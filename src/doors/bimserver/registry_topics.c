@@ -126,24 +126,7 @@ void bim_registry_update_progress_topic(struct bim_call *call)
     rb_jobs_call_send(job);
 }
 
-static void on_unregistered(struct rb_jobs_call *job)
-{
-    struct bim_call *call = job->arg;
-    if (job->err == RB_NOT_FOUND)
-        bim_fail(call, "Topic with id %lld not found", (long long)bim_long(call, "topicId"));
-    else if (job->err && job->err != RB_CONFLICT) /* over already */
-        bim_fail_reason(call, job->err);
-    else
-        bim_result_void(call);
-    rb_jobs_call_free(job);
-}
-
 void bim_registry_unregister_progress_topic(struct bim_call *call)
 {
-    struct rb_jobs_call *job =
-        bim_jobs_call(call->host->door, call->who, RB_JOBS_FINISH, on_unregistered, call);
-    int64_t topic = bim_long(call, "topicId");
-    job->number = topic > 0 ? (uint64_t)topic : 0;
-    job->state = RB_JOB_STATE_FINISHED;
-    rb_jobs_call_send(job);
+    bim_end_topic(call, RB_JOBS_FINISH);
 }

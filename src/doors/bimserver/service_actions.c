@@ -8,14 +8,6 @@
 
 /* ---- ends that need not be ---- */
 
-static void send_for_topic(struct bim_call *call, int what, void (*done)(struct rb_jobs_call *))
-{
-    int64_t topic = bim_long(call, "topicId");
-    struct rb_jobs_call *job = bim_jobs_call(call->host->door, call->who, what, done, call);
-    job->number = topic > 0 ? (uint64_t)topic : 0;
-    rb_jobs_call_send(job);
-}
-
 static void on_cleanup(struct rb_jobs_call *job)
 {
     struct bim_call *call = job->arg;
@@ -26,24 +18,14 @@ static void on_cleanup(struct rb_jobs_call *job)
 
 void bim_service_cleanup_long_action(struct bim_call *call)
 {
-    send_for_topic(call, RB_JOBS_GET, on_cleanup);
-}
-
-static void on_terminated(struct rb_jobs_call *job)
-{
-    struct bim_call *call = job->arg;
-    if (job->err == RB_NOT_FOUND)
-        bim_fail(call, "Topic with id %lld not found", (long long)bim_long(call, "topicId"));
-    else if (job->err && job->err != RB_CONFLICT) /* over already */
-        bim_fail_reason(call, job->err);
-    else
-        bim_result_void(call);
-    rb_jobs_call_free(job);
+    struct rb_jobs_call *job = bim_jobs_call(call->host->door, call->who, RB_JOBS_GET, on_cleanup, call);
+    job->number = bim_topic_number(call);
+    rb_jobs_call_send(job);
 }
 
 void bim_service_terminate(struct bim_call *call)
 {
-    send_for_topic(call, RB_JOBS_CANCEL, on_terminated);
+    bim_end_topic(call, RB_JOBS_CANCEL);
 }
 
 /* ---- branches ---- A revision's file, checked in again with another project. */

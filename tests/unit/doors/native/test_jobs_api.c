@@ -340,12 +340,13 @@ static void test_events_that_are_gone(void **state)
     char *id = start_job(0, "slow");
     wait_until_running(id);
     struct answer answer;
+    rb_clock_test_advance_ms(3600000); /* its timeout; much more, and the job itself might be forgotten */
     for (;;) {
         answer = get(1, job_target(target, id, ""), "acme-ann");
         expect_status(&answer, 200);
         if (!strstr(answer_text(&answer), "\"state\":\"running\"")) break;
         answer_fini(&answer);
-        rb_clock_test_advance_ms(600000);
+        rb_clock_test_advance_ms(100);
     }
     expect_member(answer.body, "reason", "\"job_timeout\"");
     answer_fini(&answer);
