@@ -270,11 +270,6 @@ void rb_login_cancel(struct rb_login_check *check)
 
 /* ---- who a user is ---- */
 
-bool rb_list_names(rb_str list, rb_str name)
-{
-    return name.n > 0 && rb_str_lists(list, name);
-}
-
 bool rb_list_is_valid(rb_str list)
 {
     rb_str item;
@@ -286,7 +281,7 @@ bool rb_list_is_valid(rb_str list)
 
 struct rb_identity rb_user_identity(const struct rb_user_record *user)
 {
-    bool is_backend = rb_list_names(user->roles, rb_str_of(rb_role_name(RB_ROLE_BACKEND)));
+    bool is_backend = rb_str_lists(user->roles, rb_str_of(rb_role_name(RB_ROLE_BACKEND)));
     return (struct rb_identity){.tenant = user->tenant,
                                 .client = user->login,
                                 .role = is_backend ? RB_ROLE_BACKEND : RB_ROLE_CLIENT};

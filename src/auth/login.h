@@ -45,9 +45,8 @@ void rb_login_cancel(struct rb_login_check *check); /* done will not be called; 
 bool rb_login_is_braked(struct rb_logins *logins, rb_str address, uint64_t *out_wait_ms);
 void rb_login_count_guess(struct rb_logins *logins, rb_str address);
 
-/* Whether a list as users and API clients have it ("a,b,c"; NONE or empty: none) names this. */
-bool rb_list_names(rb_str list, rb_str name);
-/* Names as rb_auth_name_is_valid has them; empty is fine. */
+/* A list as users and API clients have it ("a,b,c"; rb_str_lists): names as rb_auth_name_is_valid has them;
+ * empty is fine. */
 bool rb_list_is_valid(rb_str list);
 /* The identity of a user: its role is backend when the user's roles name that. Slices are borrowed. */
 struct rb_identity rb_user_identity(const struct rb_user_record *user);

@@ -16,7 +16,7 @@ struct rb_session {
     char id[RB_SESSION_ID_BYTES];
     const struct rb_identity *who;
     rb_str user_id, login;      /* of a user; NONE for an API client */
-    rb_str roles, capabilities; /* "a,b": rb_list_names. capabilities NONE: any */
+    rb_str roles, capabilities; /* "a,b": rb_str_lists. capabilities NONE: any */
     uint64_t created_ms;        /* wall clock */
 };
 

@@ -104,7 +104,7 @@ bool rb_str_split(rb_str *rest, char sep, rb_str *out_head)
 bool rb_str_lists(rb_str list, rb_str name)
 {
     rb_str each;
-    if (list.n == 0) return false;
+    if (list.n == 0 || name.n == 0) return false;
     while (rb_str_split(&list, ',', &each))
         if (rb_str_eq(each, name)) return true;
     return false;

@@ -36,7 +36,7 @@ rb_str rb_str_trim(rb_str s);                     /* without spaces and tabs at 
  * loop. */
 bool rb_str_split(rb_str *rest, char sep, rb_str *out_head);
 
-/* Whether "a,b,c" names it. */
+/* Whether "a,b,c" names it; nothing names an empty one. */
 bool rb_str_lists(rb_str list, rb_str name);
 
 /* Whole-slice numbers: digits only, no sign, no blank, at most `max`. False leaves the output alone. */

@@ -15,6 +15,14 @@ struct rb_loop *rb_loop_current(void)
     return current;
 }
 
+unsigned rb_loop_place(struct rb_loop *const *loops, unsigned count)
+{
+    const struct rb_loop *here = rb_loop_current();
+    for (unsigned i = 0; i < count; i++)
+        if (loops[i] == here) return i;
+    RB_UNREACHABLE();
+}
+
 char *rb_loop_scratch(struct rb_loop *loop)
 {
     return loop->scratch;

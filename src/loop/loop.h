@@ -26,6 +26,8 @@ uint64_t rb_loop_now_ms(struct rb_loop *loop); /* rb_clock_ms as of this turn */
 
 /* The loop whose thread this is; NULL elsewhere. */
 struct rb_loop *rb_loop_current(void);
+/* Which of these it is, by index, for who keeps something for each; it must be one of them. */
+unsigned rb_loop_place(struct rb_loop *const *loops, unsigned count);
 
 /* Memory that callbacks of this loop may use until they return (reading from sockets, gathering output). */
 enum { RB_LOOP_SCRATCH_BYTES = 256 * 1024 };

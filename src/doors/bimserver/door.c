@@ -67,10 +67,7 @@ void rb_bimserver_door_free(struct rb_bimserver_door *door)
 
 struct bim_here *bim_here(struct rb_bimserver_door *door)
 {
-    struct rb_loop *loop = rb_loop_current();
-    for (unsigned i = 0; i < door->setup.loop_count; i++)
-        if (door->heres[i].loop == loop) return &door->heres[i];
-    RB_UNREACHABLE();
+    return &door->heres[rb_loop_place(door->setup.loops, door->setup.loop_count)];
 }
 
 void rb_bimserver_close_all(struct rb_bimserver_door *door, rb_err why)

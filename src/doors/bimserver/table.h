@@ -67,7 +67,6 @@ const char *bim_type_name(const struct bim_type *type);
 /* All of them, by name; ended by NULL. */
 extern const struct bim_class *const bim_classes[];
 extern const struct bim_enum *const bim_enums[];
-const struct bim_class *bim_class_find(rb_str name); /* NULL: none */
 const struct bim_enum *bim_enum_find(rb_str name);
 int bim_enum_ordinal(const struct bim_enum *of, rb_str constant); /* -1: none */
 

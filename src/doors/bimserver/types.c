@@ -243,13 +243,6 @@ const char *bim_type_name(const struct bim_type *type)
 
 /* ---- finding ---- */
 
-const struct bim_class *bim_class_find(rb_str name)
-{
-    for (const struct bim_class *const *at = bim_classes; *at; at++)
-        if (rb_str_is(name, (*at)->name)) return *at;
-    return NULL;
-}
-
 const struct bim_enum *bim_enum_find(rb_str name)
 {
     for (const struct bim_enum *const *at = bim_enums; *at; at++)

@@ -31,10 +31,7 @@ void rb_envoy_door_free(struct rb_envoy_door *door)
 
 struct envoy_here *envoy_here(struct rb_envoy_door *door)
 {
-    struct rb_loop *loop = rb_loop_current();
-    for (unsigned i = 0; i < door->setup.loop_count; i++)
-        if (door->heres[i].loop == loop) return &door->heres[i];
-    RB_UNREACHABLE();
+    return &door->heres[rb_loop_place(door->setup.loops, door->setup.loop_count)];
 }
 
 void rb_envoy_close_all(struct rb_envoy_door *door, rb_err why)

@@ -25,13 +25,12 @@ void era_setup_fini(struct era_setup *setup)
 
 bool era_link_has(const struct era_link *link, rb_str capability)
 {
-    return rb_list_names(rb_str_of(link->setup.on), capability);
+    return rb_str_lists(rb_str_of(link->setup.on), capability);
 }
 
 bool era_link_has_role(const struct era_link *link, const char *role)
 {
-    return link->session->who->role == RB_ROLE_BACKEND ||
-           rb_list_names(link->session->roles, rb_str_of(role));
+    return link->session->who->role == RB_ROLE_BACKEND || rb_str_lists(link->session->roles, rb_str_of(role));
 }
 
 /* ---- what there is ---- */
@@ -62,7 +61,7 @@ static bool has_a_role(const struct era_link *link, rb_str roles)
     rb_str role;
     if (!roles.n) return true;
     while (rb_str_split(&roles, ',', &role))
-        if (rb_list_names(link->session->roles, role)) return true;
+        if (rb_str_lists(link->session->roles, role)) return true;
     return link->session->who->role == RB_ROLE_BACKEND;
 }
 
@@ -75,7 +74,7 @@ static const char *refusal(const struct era_link *link, rb_str key)
         if (rb_str_is(key, built_ins[i].name)) families |= built_ins[i].families;
     if (!(families & link->family)) return "Unknown capability";
     rb_str allowed = link->session->capabilities;
-    if (allowed.p && !rb_list_names(allowed, key)) return "Access denied";
+    if (allowed.p && !rb_str_lists(allowed, key)) return "Access denied";
     return declared && !has_a_role(link, declared->roles) ? "Access denied" : NULL;
 }
 
@@ -90,7 +89,7 @@ static void put_verdict(struct rb_json_out *out, rb_str key, const char *why_not
 
 static void switch_on(struct rb_buf *on, rb_str key)
 {
-    if (rb_list_names(rb_buf_str(on), key)) return;
+    if (rb_str_lists(rb_buf_str(on), key)) return;
     if (on->n) rb_buf_add_char(on, ',');
     rb_buf_add_str(on, key);
 }

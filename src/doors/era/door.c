@@ -32,10 +32,7 @@ void rb_era_door_free(struct rb_era_door *door)
 
 struct era_here *era_here(struct rb_era_door *door)
 {
-    struct rb_loop *loop = rb_loop_current();
-    for (unsigned i = 0; i < door->setup.loop_count; i++)
-        if (door->heres[i].loop == loop) return &door->heres[i];
-    RB_UNREACHABLE();
+    return &door->heres[rb_loop_place(door->setup.loops, door->setup.loop_count)];
 }
 
 void rb_era_close_all(struct rb_era_door *door, rb_err why)

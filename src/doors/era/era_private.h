@@ -41,7 +41,6 @@ void era_answer_error(struct rb_request *request, rb_err err, rb_str detail);
 struct era_link *era_link_of(struct rb_conn *conn);
 enum rb_era_family era_link_family(const struct era_link *link);
 bool era_link_has(const struct era_link *link, rb_str capability); /* it is switched on */
-struct rb_session *era_link_session(const struct era_link *link);  /* NULL: not logged in */
 
 /* ---- capabilities (capabilities.c) ---- */
 const struct rb_era_capability *era_capability_find(const struct rb_era_door *door,

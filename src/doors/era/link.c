@@ -25,11 +25,6 @@ enum rb_era_family era_link_family(const struct era_link *link)
     return link->family;
 }
 
-struct rb_session *era_link_session(const struct era_link *link)
-{
-    return link->session;
-}
-
 const struct rb_identity *era_link_who(const struct era_link *link)
 {
     return link->session->who;

@@ -34,10 +34,7 @@ void rb_native_free(struct rb_native *door)
 
 struct native_here *native_here(struct rb_native *door)
 {
-    struct rb_loop *loop = rb_loop_current();
-    for (unsigned i = 0; i < door->setup.loop_count; i++)
-        if (door->heres[i].loop == loop) return &door->heres[i];
-    RB_UNREACHABLE();
+    return &door->heres[rb_loop_place(door->setup.loops, door->setup.loop_count)];
 }
 
 void rb_native_close_all(struct rb_native *door, rb_err why)

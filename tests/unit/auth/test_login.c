@@ -66,11 +66,11 @@ static void test_long_passwords_fit_nobody(void **state)
 static void test_lists(void **state)
 {
     (void)state;
-    assert_true(rb_list_names(RB_STR("a,b,c"), RB_STR("b")));
-    assert_true(rb_list_names(RB_STR("c"), RB_STR("c")));
-    assert_false(rb_list_names(RB_STR("ab,c"), RB_STR("b")));
-    assert_false(rb_list_names(RB_STR("a,,c"), RB_STR("")));
-    assert_false(rb_list_names(RB_STR_NONE, RB_STR("a")));
+    assert_true(rb_str_lists(RB_STR("a,b,c"), RB_STR("b")));
+    assert_true(rb_str_lists(RB_STR("c"), RB_STR("c")));
+    assert_false(rb_str_lists(RB_STR("ab,c"), RB_STR("b")));
+    assert_false(rb_str_lists(RB_STR("a,,c"), RB_STR("")));
+    assert_false(rb_str_lists(RB_STR_NONE, RB_STR("a")));
     assert_true(rb_list_is_valid(RB_STR("a,b-c.d_E9")) && rb_list_is_valid(RB_STR("")) &&
                 rb_list_is_valid(RB_STR_NONE));
     assert_false(rb_list_is_valid(RB_STR("a,")) || rb_list_is_valid(RB_STR(",a")) ||
